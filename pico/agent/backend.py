@@ -1,0 +1,148 @@
+"""
+Connections to the local service.
+"""
+
+from __future__ import annotations
+
+from twisted.internet import error
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectError, ConnectingCancelledError
+from twisted.internet.interfaces import (
+    IAddress,
+    IProtocol,
+    IProtocolFactory,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pico.net.deadlines import Deadlines
+from pico.net.http.client import HTTPClientProtocol
+from pico.net.http.exchange import Exchange
+from pico.net.http.gateway import FailureKind
+from pico.net.http.pool import Pool
+from pico.wire.http1.headers import HeaderCache
+from pico.wire.http1.limits import Limits
+
+#: A request that must not be sent twice takes a kept connection only if it was in use so many seconds ago: services
+#: close idle connections after two seconds or more, and closing races with the request.
+FRESH = 1.0
+
+
+class ServiceBackend:
+    """
+    One local service as a place to send requests to.
+
+    It owns connections that are idle or being made; an exchange owns the one that carries it.
+    """
+
+    def __init__(
+        self,
+        endpoint: IStreamClientEndpoint,
+        *,
+        max_idle: int,
+        idle_timeout: float,
+        cache: HeaderCache,
+        limits: Limits,
+        clock: IReactorTime,
+        deadlines: Deadlines,
+    ) -> None:
+        """
+        :param endpoint: connects within its own limit of time, or fails.
+        """
+        self._endpoint = endpoint
+        self._cache = cache
+        self._limits = limits
+        self._pool = Pool(size=max_idle, idle_timeout=idle_timeout, clock=clock, deadlines=deadlines)
+        self._connecting: dict[Exchange, Deferred[IProtocol]] = {}
+        self._factory = _ClientFactory(self)
+        self.in_flight = 0
+
+    def acquire(self, exchange: Exchange, fresh: bool) -> None:
+        """
+        Give the exchange a kept connection at once, or a new one when it stands.
+        """
+        self.in_flight += 1
+        if exchange.head.upgrade is None and exchange.sends == 1:
+            client = self._pool.take(FRESH if fresh else None)
+            if client is not None:
+                exchange.connected(client)
+                return
+        connecting = self._endpoint.connect(self._factory)
+        self._connecting[exchange] = connecting
+        connecting.addCallbacks(self._connected, self._failed, (exchange,), {}, (exchange,), {})
+
+    def cancel(self, exchange: Exchange) -> None:
+        """
+        Give up connecting.
+        """
+        connecting = self._connecting.pop(exchange, None)
+        if connecting is not None:
+            self.in_flight -= 1
+            connecting.cancel()
+
+    def release(self, client: HTTPClientProtocol) -> None:
+        """
+        Take a connection back.
+        """
+        self.in_flight -= 1
+        if client.reusable:
+            self._pool.put(client)
+        else:
+            client.close()
+
+    def failed(self) -> None:
+        """
+        There is no other to prefer.
+        """
+
+    def idle_lost(self, client: HTTPClientProtocol) -> None:
+        """
+        The service has closed an idle connection.
+        """
+        self._pool.discard(client)
+
+    def stop(self) -> None:
+        """
+        Close idle connections for good.
+        """
+        self._pool.stop()
+
+    def make_client(self) -> HTTPClientProtocol:
+        """
+        Make the protocol of a new connection.
+        """
+        return HTTPClientProtocol(self, self, cache=self._cache, limits=self._limits)
+
+    def _connected(self, protocol: IProtocol, exchange: Exchange) -> None:
+        client = protocol
+        if not isinstance(client, HTTPClientProtocol):
+            return
+        if self._connecting.pop(exchange, None) is None:
+            client.close()
+            return
+        exchange.connected(client)
+
+    def _failed(self, reason: Failure, exchange: Exchange) -> None:
+        if self._connecting.pop(exchange, None) is None:
+            reason.trap(CancelledError, ConnectingCancelledError, ConnectError)
+            return
+        self.in_flight -= 1
+        timed_out = reason.check(error.TimeoutError) is not None
+        exchange.unreachable(FailureKind.CONNECT_TIMEOUT if timed_out else FailureKind.UNREACHABLE)
+
+
+@implementer(IProtocolFactory)
+class _ClientFactory:
+    def __init__(self, backend: ServiceBackend) -> None:
+        self._backend = backend
+
+    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
+        return self._backend.make_client()
+
+    def doStart(self) -> None:
+        pass
+
+    def doStop(self) -> None:
+        pass

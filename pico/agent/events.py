@@ -1,0 +1,67 @@
+"""
+What an agent tells whoever started it.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class AgentConnected:
+    """
+    A tunnel stands.
+
+    :ivar url: of the node that was dialled.
+    :ivar node: the node's id; empty when it does not say (a Piko server).
+    """
+
+    endpoint: str
+    url: str
+    node: str
+
+
+@attrs.frozen
+class AgentRefused:
+    """
+    The node said no and will say so again; told once, then retried slowly.
+    """
+
+    endpoint: str
+    reason: str
+
+
+@attrs.frozen
+class AgentLost:
+    """
+    A tunnel ended, or could not be had; another try follows.
+
+    :ivar retry_in: seconds until then.
+    """
+
+    endpoint: str
+    reason: str
+    retry_in: float
+
+
+@attrs.frozen
+class RequestServed:
+    """
+    A request has been answered.
+
+    :ivar target: path without its query.
+    :ivar duration: seconds.
+    :ivar bytes_out: bytes of response body.
+    :ivar failure: why the service gave no whole answer; empty if it did.
+    """
+
+    endpoint: str
+    method: str
+    target: str
+    status: int
+    duration: float
+    bytes_out: int
+    failure: str
+
+
+AgentEvent = AgentConnected | AgentRefused | AgentLost | RequestServed

@@ -1,0 +1,74 @@
+"""
+Which headers travel between a tunnel's streams and the local service.
+
+What the node said of the client (``X-Forwarded-*``) is passed on as it is; what is Pico's own ends here.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from pico.names import OWN_HEADERS
+from pico.net.http.fields import HOP_BY_HOP
+from pico.wire.http1.events import RequestHead, ResponseHead
+
+
+class Fate(enum.IntEnum):
+    """
+    What happens to a header on its way.
+    """
+
+    PASS = 0
+    DROP = 1
+    HOST = 2
+    TE = 3
+
+
+_HOST = Fate.HOST
+_TE = Fate.TE
+
+
+def fate_of(name: bytes) -> int:
+    """
+    The fate of a header by its name in lower case; for :class:`pico.wire.http1.headers.HeaderCache`.
+    """
+    if name == b"host":
+        return Fate.HOST
+    if name == b"te":
+        return Fate.TE
+    if name in HOP_BY_HOP or name.startswith(OWN_HEADERS):
+        return Fate.DROP
+    return Fate.PASS
+
+
+def request_lines(head: RequestHead, host: bytes | None) -> list[bytes]:
+    """
+    The header lines with which a request goes to the service.
+
+    :param host: the Host that the service shall see; ``None`` to leave the client's.
+    """
+    lines: list[bytes] = []
+    named = head.connection_options
+    for header in head.headers:
+        tag = header.tag
+        if named and header.name in named:
+            continue
+        if not tag:
+            lines.append(header.line)
+        elif tag == _TE and b"trailers" in header.value.lower():
+            lines.append(b"TE: trailers")
+    if host is None:
+        host = head.host
+    if host is not None:
+        lines.append(b"Host: " + host)
+    return lines
+
+
+def response_lines(head: ResponseHead) -> list[bytes]:
+    """
+    The header lines with which a response goes to the node.
+    """
+    named = head.connection_options
+    if named:
+        return [h.line for h in head.headers if not h.tag and h.name not in named]
+    return [h.line for h in head.headers if not h.tag]

@@ -1,0 +1,192 @@
+"""
+One endpoint of the agent: requests from its tunnel's streams to its local service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+
+from pico.agent.backend import ServiceBackend
+from pico.agent.events import RequestServed
+from pico.agent.headers import request_lines, response_lines
+from pico.names import SERVICE_HEADER
+from pico.net.deadlines import Deadlines
+from pico.net.http.answers import Answer, error_answer
+from pico.net.http.exchange import Exchange
+from pico.net.http.gateway import Backend, Exchanger, FailureKind, RequestForm
+from pico.net.http.server import HTTPServerProtocol, ServerSettings
+from pico.tunnel.stream import TunnelStream
+from pico.wire.http1.events import RequestHead, ResponseHead
+from pico.wire.http1.headers import HeaderCache
+
+_FAILURES: dict[FailureKind, tuple[int, str, str]] = {
+    FailureKind.UNREACHABLE: (502, "upstream unreachable", "{service} does not accept connections"),
+    FailureKind.CONNECT_TIMEOUT: (504, "upstream timeout", "{service} did not accept a connection in time"),
+    FailureKind.LOST: (502, "upstream unreachable", "{service} closed the connection without an answer"),
+    FailureKind.MALFORMED: (502, "upstream unreachable", "{service} sent something that is not HTTP/1.1"),
+}
+
+#: Failures after which the service has certainly seen nothing of the request.
+_UNSEEN = {FailureKind.UNREACHABLE: b"unreachable", FailureKind.CONNECT_TIMEOUT: b"timeout"}
+
+
+@attrs.frozen
+class ListenerSettings:
+    """
+    How an endpoint is served.
+
+    :ivar service: the service's address for messages.
+    :ivar base_path: put before every request's path; without a slash at its end.
+    :ivar host: the Host that the service sees; ``None`` for the client's own.
+    """
+
+    endpoint: str
+    service: str
+    server: ServerSettings
+    base_path: bytes = b""
+    host: bytes | None = None
+    retry_buffer: int = 65_536
+
+
+class AgentListener:
+    """
+    Serve an endpoint's streams: the application behind their HTTP connections and the gateway of their exchanges.
+    """
+
+    # The node waits for the response and says how long; here only connecting has a limit, the endpoint's own.
+    response_timeout = 0.0
+    read_timeout = 0.0
+    write_timeout = 0.0
+    attempts = 1
+    max_body = 0
+
+    def __init__(
+        self,
+        settings: ListenerSettings,
+        *,
+        backend: ServiceBackend,
+        cache: HeaderCache,
+        clock: IReactorTime,
+        deadlines: Deadlines,
+        on_served: Callable[[RequestServed], None] | None,
+    ) -> None:
+        self._settings = settings
+        self._backend = backend
+        self._cache = cache
+        self._clock = clock
+        self._deadlines = deadlines
+        self._on_served = on_served
+        self._servers: set[HTTPServerProtocol] = set()
+        self.retry_buffer = settings.retry_buffer
+
+    def serve(self, stream: TunnelStream) -> None:
+        """
+        Take a stream that the node has opened.
+        """
+        stream.attach(
+            HTTPServerProtocol(
+                self,
+                cache=self._cache,
+                settings=self._settings.server,
+                deadlines=self._deadlines,
+                peer_host="node",
+            )
+        )
+
+    def stop(self) -> None:
+        """
+        Close what is kept for later requests.
+        """
+        self._backend.stop()
+
+    # Application
+
+    def connection_made(self, server: HTTPServerProtocol) -> None:
+        """
+        Remember a stream.
+        """
+        self._servers.add(server)
+
+    def connection_lost(self, server: HTTPServerProtocol) -> None:
+        """
+        Forget it.
+        """
+        self._servers.discard(server)
+
+    def request_received(self, server: HTTPServerProtocol, head: RequestHead) -> Exchanger | None:
+        """
+        Begin an exchange.
+        """
+        return Exchange(self, server, head, self._clock.seconds()).start()
+
+    def request_malformed(self, status: int, reason: str) -> Answer:
+        """
+        Answer bytes that are not a request.
+        """
+        return error_answer(status, reason)
+
+    # Gateway
+
+    def route(self, exchange: Exchange) -> Backend | Answer:
+        """
+        Everything goes to the one service.
+        """
+        return self._backend
+
+    def reroute(self, exchange: Exchange, failed: Backend) -> Backend | None:
+        """
+        There is no other.
+        """
+        return None
+
+    def request_form(self, exchange: Exchange) -> RequestForm:
+        """
+        Rewrite the head for the service.
+        """
+        settings = self._settings
+        head = exchange.head
+        target = head.path
+        if settings.base_path and target != b"*":
+            target = settings.base_path + target
+        return RequestForm(target, request_lines(head, settings.host))
+
+    def response_lines(self, exchange: Exchange, head: ResponseHead) -> list[bytes] | None:
+        """
+        Rewrite the head for the node.
+        """
+        return response_lines(head)
+
+    def failure(self, exchange: Exchange, kind: FailureKind) -> Answer:
+        """
+        Word the answer to a request that the service did not answer.
+        """
+        status, error, detail = _FAILURES.get(kind, (502, "upstream unreachable", "{service}"))
+        unseen = _UNSEEN.get(kind)
+        lines = (SERVICE_HEADER + b": " + unseen,) if unseen is not None else ()
+        return error_answer(status, error, detail.format(service=self._settings.service), lines=lines)
+
+    def refusal(self, exchange: Exchange, status: int, reason: str) -> Answer:
+        """
+        Word the answer to a body that is malformed.
+        """
+        return error_answer(status, reason, close=True)
+
+    def finished(self, exchange: Exchange) -> None:
+        """
+        Report the exchange.
+        """
+        if self._on_served is not None:
+            self._on_served(
+                RequestServed(
+                    endpoint=self._settings.endpoint,
+                    method=exchange.head.method.decode("latin-1"),
+                    target=exchange.head.path.partition(b"?")[0].decode("latin-1"),
+                    status=exchange.status,
+                    duration=self._clock.seconds() - exchange.started,
+                    bytes_out=exchange.bytes_out,
+                    failure=exchange.failure.value if exchange.failure is not None else "",
+                )
+            )

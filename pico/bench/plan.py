@@ -1,0 +1,75 @@
+"""
+How long to measure, and how often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+#: What can be measured alone, in the order in which a round does it.
+STAGES = ("requests", "bodies", "tunnels", "ready")
+
+#: Connections of the load generator.
+CONNECTIONS = (1, 50, 200)
+
+#: Large bodies that are under way at a time.
+AT_ONCE = (1, 8)
+
+#: The size of a large body.
+BODY_BYTES = 64 * 1024 * 1024
+
+
+@attrs.frozen
+class Plan:
+    """
+    The size of a run.
+
+    :ivar rounds: how often everything is measured; in each round the sides take turns.
+    :ivar seconds: of load at each number of connections.
+    :ivar warm_up: seconds of it before the first round, which do not count.
+    :ivar bodies: large bodies in one sample; eight at once are one or two sets of eight.
+    :ivar tunnels: opened in one burst, and then idle.
+    :ivar settle: seconds between the last tunnel and the look at the node's memory.
+    """
+
+    quick: bool
+    stages: tuple[str, ...]
+    rounds: int
+    seconds: int
+    warm_up: int
+    bodies: int
+    tunnels: int
+    settle: float
+
+    @property
+    def steps(self) -> int:
+        """
+        Samples that a run takes, for the progress display.
+        """
+        sides = 3
+        each = {
+            "requests": sides * len(CONNECTIONS),
+            "bodies": sides * 2 * len(AT_ONCE),
+            "tunnels": 1,
+            "ready": 1,
+        }
+        warm_up = sides * len(CONNECTIONS) if "requests" in self.stages else 0
+        return warm_up + self.rounds * sum(each[stage] for stage in self.stages)
+
+
+def make_plan(*, quick: bool, only: Sequence[str]) -> Plan:
+    """
+    Make the plan of a run.
+
+    :param only: stages; all of them when empty.
+    :raises ValueError: for one that does not exist.
+    """
+    unknown = [stage for stage in only if stage not in STAGES]
+    if unknown:
+        raise ValueError(f"nothing is called {', '.join(unknown)}; there are {', '.join(STAGES)}")
+    stages = tuple(stage for stage in STAGES if not only or stage in only)
+    if quick:
+        return Plan(quick=True, stages=stages, rounds=1, seconds=1, warm_up=1, bodies=2, tunnels=1000, settle=0.5)
+    return Plan(quick=False, stages=stages, rounds=5, seconds=4, warm_up=1, bodies=8, tunnels=3000, settle=1.0)

@@ -1,0 +1,175 @@
+"""
+The figures as rows, as a table for a terminal, and as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from pico.bench.conditions import Conditions
+from pico.bench.figures import Figures, Summary
+from pico.bench.measures import NGINX, PICO, SIDES, TITLES, Measure, Verdict
+
+
+@attrs.frozen
+class Report:
+    """
+    A whole run.
+
+    :ivar configs: the configuration files by name.
+    :ivar seconds: that it took.
+    """
+
+    conditions: Conditions
+    measures: Sequence[Measure]
+    figures: Figures
+    configs: Mapping[str, str]
+    seconds: float
+
+    @property
+    def measured(self) -> Sequence[Measure]:
+        """
+        The measures that there are samples of.
+        """
+        return [measure for measure in self.measures if self.figures.samples(measure.key, PICO)]
+
+    @property
+    def missed(self) -> Sequence[str]:
+        """
+        The titles of those whose goal was missed.
+        """
+        verdicts = ((measure.title.strip(), measure.verdict(self.figures)) for measure in self.measured)
+        return [title for title, verdict in verdicts if verdict is Verdict.MISSED]
+
+    @property
+    def repeated(self) -> bool:
+        """
+        Whether anything was measured more than once.
+        """
+        return any(len(self.figures.samples(measure.key, PICO)) > 1 for measure in self.measures)
+
+    @property
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """
+        The conditions, and how long it took.
+        """
+        return [*self.conditions.lines(), ("took", f"{self.seconds:.0f} s")]
+
+
+Row = Sequence[str]
+
+
+def median_rows(report: Report) -> list[Row]:
+    """
+    The table of medians: a row a measure, its head first.
+    """
+    rows: list[Row] = [("", "unit", *(TITLES[side] for side in SIDES), "ratio (least to most)", "goal", "")]
+    for measure in report.measured:
+        medians = [_median(measure, report.figures.summary(measure.key, side)) for side in SIDES]
+        goal = measure.goal.text if measure.goal else ""
+        verdict = measure.verdict(report.figures)
+        rows.append(
+            (
+                measure.title,
+                measure.unit,
+                *medians,
+                _ratio(measure.ratio(report.figures)),
+                goal,
+                verdict.value if verdict else "",
+            )
+        )
+    return rows
+
+
+def spread_rows(report: Report) -> list[Row]:
+    """
+    The table of extremes: least and most of each side, its head first.
+    """
+    rows: list[Row] = [("", "unit", *(TITLES[side] for side in SIDES))]
+    for measure in report.measured:
+        spreads = [_spread(measure, report.figures.summary(measure.key, side)) for side in SIDES]
+        rows.append((measure.title, measure.unit, *spreads))
+    return rows
+
+
+def align(rows: Sequence[Row]) -> list[str]:
+    """
+    Set rows in columns: the first to the left, all others to the right.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def text_lines(report: Report) -> list[str]:
+    """
+    The report for a terminal.
+    """
+    lines = [f"{name:<12}{text}" for name, text in report.facts]
+    lines += ["", "Medians; ratio: Pico ÷ nginx → nginx, round by round", *align(median_rows(report))]
+    if report.repeated:
+        lines += ["", "Least and most", *align(spread_rows(report))]
+    if report.figures.faults:
+        lines += ["", "Something went wrong, so these figures prove nothing:"]
+        lines += [f"  {fault}" for fault in report.figures.faults]
+    if report.missed:
+        lines += ["", f"Missed: {'; '.join(report.missed)}."]
+    return lines
+
+
+def make_json(report: Report) -> str:
+    """
+    All that is known of a run.
+    """
+    document = {
+        "conditions": attrs.asdict(report.conditions),
+        "seconds": round(report.seconds, 1),
+        "faults": report.figures.faults,
+        "measures": [_measure_document(measure, report.figures) for measure in report.measured],
+        "configurations": dict(report.configs),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _measure_document(measure: Measure, figures: Figures) -> dict[str, object]:
+    document: dict[str, object] = {
+        "key": measure.key,
+        "title": measure.title.strip(),
+        "unit": measure.unit,
+        "sides": {
+            side: attrs.asdict(summary) for side in SIDES if (summary := figures.summary(measure.key, side)) is not None
+        },
+    }
+    ratio = measure.ratio(figures)
+    if ratio is not None:
+        document["ratio"] = {"of": PICO, "to": NGINX, **attrs.asdict(ratio)}
+    verdict = measure.verdict(figures)
+    if measure.goal is not None and verdict is not None:
+        document["goal"] = {**attrs.asdict(measure.goal), "verdict": verdict.value}
+    return document
+
+
+def _median(measure: Measure, summary: Summary | None) -> str:
+    return "" if summary is None else measure.show(summary.median)
+
+
+def _spread(measure: Measure, summary: Summary | None) -> str:
+    if summary is None:
+        return ""
+    return f"{measure.show(summary.minimum)} to {measure.show(summary.maximum)}"
+
+
+def _ratio(summary: Summary | None) -> str:
+    if summary is None:
+        return ""
+    if len(summary.samples) == 1:
+        return f"{summary.median:.2f}"
+    return f"{summary.median:.2f} ({summary.minimum:.2f} to {summary.maximum:.2f})"

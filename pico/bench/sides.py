@@ -1,0 +1,162 @@
+"""
+The processes of the three sides, and where they listen.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import attrs
+
+from pico.bench.children import Child, Children
+from pico.bench.configs import (
+    ENDPOINT,
+    SINK_ENDPOINT,
+    Ports,
+    agent_command,
+    make_agent_config,
+    make_nginx_configs,
+    server_command,
+)
+from pico.bench.measures import DIRECT, NGINX, PICO
+from pico.bench.plan import BODY_BYTES
+from pico.bench.probe import answers_ok, find_free_ports, listens
+from pico.bench.proc import Proc
+
+#: Every command of Pico's begins so: with the interpreter and the code that run the benchmark.
+PICO_COMMAND = (sys.executable, "-m", "pico")
+
+#: Seconds that a process may take until it serves.
+_PATIENCE = 15.0
+
+#: The configuration of the agent.
+AGENT_FILE = "agent.yaml"
+
+
+@attrs.frozen
+class Side:
+    """
+    A way to the origin.
+
+    :ivar port: where the load goes; large bodies from the origin, too.
+    :ivar sink_port: where uploads go.
+    :ivar hops: the processes between, first and second; none when there is nothing between.
+    """
+
+    name: str
+    port: int
+    sink_port: int
+    hops: Mapping[str, int]
+
+
+def find_ports() -> Ports:
+    """
+    Find a free port for everything.
+    """
+    return Ports(*find_free_ports(len(attrs.fields(Ports))))
+
+
+def write_files(directory: Path, ports: Ports, *, body: bool) -> Mapping[str, str]:
+    """
+    Write all configuration files, and the large one of the origin.
+
+    :param body: whether the large file is needed.
+    :return: the configuration files by name.
+    """
+    # The workers of nginx are another user when root runs this.
+    directory.chmod(0o755)
+    configs = {**make_nginx_configs(ports), AGENT_FILE: make_agent_config(ports)}
+    for name, text in configs.items():
+        (directory / name).write_text(text, "utf-8")
+    files = directory / "files"
+    files.mkdir()
+    if body:
+        piece = bytes(range(256)) * 4096
+        with (files / "body").open("wb") as file:
+            for _ in range(BODY_BYTES // len(piece)):
+                file.write(piece)
+    return configs
+
+
+class Cast:
+    """
+    Start everything that takes part.
+    """
+
+    def __init__(
+        self,
+        children: Children,
+        directory: Path,
+        *,
+        nginx: str,
+        proc: Proc,
+        pico: Sequence[str] = PICO_COMMAND,
+    ) -> None:
+        """
+        :param directory: with the configuration files.
+        :param nginx: where that program is.
+        :param pico: the beginning of every command of Pico's.
+        """
+        self._children = children
+        self._directory = directory
+        self._nginx = nginx
+        self._proc = proc
+        self._pico = pico
+
+    def start(self, ports: Ports) -> Sequence[Side]:
+        """
+        Start the origin, the sink and all sides.
+
+        :return: the sides, in the order in which they take turns; all of them serve.
+        :raises BenchError: if one does not.
+        """
+        sink = self._children.start("sink", (sys.executable, "-m", "pico.bench.sink", str(ports.sink)))
+        sink.when(partial(listens, ports.sink), "listening port", within=_PATIENCE)
+        self._start_nginx("origin", ports.origin)
+        second = self._start_nginx("second", ports.second)
+        first = self._start_nginx("first", ports.first)
+        node, _ = self.start_node(proxy=ports.proxy, upstream=ports.upstream, admin=ports.admin)
+        agent = self._start_agent(ports)
+        return (
+            Side(DIRECT, ports.origin, ports.sink, {}),
+            Side(NGINX, ports.first, ports.first, {"first": first, "second": second}),
+            Side(PICO, ports.proxy, ports.proxy, {"first": node.pid, "second": agent.pid}),
+        )
+
+    def start_node(self, *, proxy: int, upstream: int, admin: int) -> tuple[Child, float]:
+        """
+        Start a node.
+
+        :return: it, and the seconds from its start until it said that it is ready.
+        """
+        start = time.perf_counter()
+        command = server_command(self._pico, proxy=proxy, upstream=upstream, admin=admin)
+        node = self._children.start("pico server", command)
+        node.when(partial(answers_ok, admin, "/ready"), "answer 200 at /ready", within=_PATIENCE)
+        return node, time.perf_counter() - start
+
+    def _start_agent(self, ports: Ports) -> Child:
+        agent = self._children.start("pico agent", agent_command(self._pico, str(self._directory / AGENT_FILE)))
+        for endpoint in (ENDPOINT, SINK_ENDPOINT):
+            serves = partial(answers_ok, ports.proxy, "/", endpoint)
+            agent.when(serves, f"answer 200 of endpoint {endpoint}", within=_PATIENCE)
+        return agent
+
+    def _start_nginx(self, name: str, port: int) -> int:
+        """
+        Start an nginx.
+
+        :return: the number of its worker.
+        """
+        nginx = self._children.start(f"nginx {name}", (self._nginx, "-p", f"{self._directory}/", "-c", f"{name}.conf"))
+        nginx.when(partial(listens, port), "listening port", within=_PATIENCE)
+
+        def worker() -> int | None:
+            workers = self._proc.children(nginx.pid)
+            return workers[0] if workers else None
+
+        return nginx.when(worker, "worker", within=_PATIENCE)

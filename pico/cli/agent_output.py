@@ -1,0 +1,90 @@
+"""
+What an agent shows on its terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TextIO
+from urllib.parse import urlsplit
+
+from twisted.logger import Logger
+
+from pico.agent.events import AgentConnected, AgentEvent, AgentLost, AgentRefused, RequestServed
+from pico.config.addresses import parse_service
+from pico.config.agent import AgentConfig
+
+
+class AgentOutput:
+    """
+    Write what is exposed, and a line a request when somebody is watching.
+
+    What happens to the tunnels goes to the log, which is for the daemon's operator as well.
+    """
+
+    _log = Logger(namespace="client")
+
+    def __init__(self, config: AgentConfig, stream: TextIO) -> None:
+        self._config = config
+        self._stream = stream
+        quiet = all(listener.access_log.disable for listener in config.listeners)
+        self._watched = stream.isatty()
+        self._color = self._watched and not os.environ.get("NO_COLOR")
+        self.shows_requests = self._watched and not quiet
+
+    def introduce(self) -> None:
+        """
+        Say what is about to be exposed, and how to call it.
+        """
+        host = urlsplit(self._config.connect.url).hostname or "localhost"
+        width = max(len(listener.endpoint_id) for listener in self._config.listeners)
+        for listener in self._config.listeners:
+            self._line(
+                f"{listener.endpoint_id:{width}}  http://{host}:8000  ->  {parse_service(listener.addr)}"
+                f"   (curl http://{host}:8000 -H 'x-pico-endpoint: {listener.endpoint_id}')"
+            )
+
+    def event(self, event: AgentEvent) -> None:
+        """
+        Show something that happened.
+        """
+        if isinstance(event, RequestServed):
+            self._request(event)
+        elif isinstance(event, AgentConnected):
+            node = f" (node {event.node})" if event.node else ""
+            self._log.info(
+                "{endpoint}: connected to {url}{suffix}", endpoint=event.endpoint, url=event.url, suffix=node
+            )
+        elif isinstance(event, AgentRefused):
+            self._log.error(
+                "{endpoint}: refused by the node: {reason}; trying again once a minute",
+                endpoint=event.endpoint,
+                reason=event.reason,
+            )
+        elif isinstance(event, AgentLost):
+            self._log.warn(
+                "{endpoint}: {reason}; dialling again in {retry_in:.1f}s",
+                endpoint=event.endpoint,
+                reason=event.reason,
+                retry_in=event.retry_in,
+            )
+
+    def _request(self, event: RequestServed) -> None:
+        status = str(event.status)
+        if self._color:
+            color = {"2": 32, "3": 36, "4": 33, "5": 31}.get(status[0], 0)
+            status = f"\x1b[{color}m{status}\x1b[0m"
+        moment = time.strftime("%H:%M:%S")
+        suffix = f"  {event.failure}" if event.failure else ""
+        self._line(
+            f"{moment}  {status}  {event.method:7} {event.endpoint}{event.target}"
+            f"  {event.duration * 1000:.1f}ms  {event.bytes_out}B{suffix}"
+        )
+
+    def _line(self, text: str) -> None:
+        try:
+            self._stream.write(text + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass  # nobody is watching any more

@@ -1,0 +1,71 @@
+"""
+Run a service in the foreground.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+
+from twisted.application.service import Service
+from twisted.internet.defer import maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pico.cli.reactor import Reactor
+from pico.errors import PicoError
+
+_log = Logger(namespace="main")
+
+
+def run_service(service: Service, reactor: Reactor) -> int:
+    """
+    Start a service and run until it has stopped.
+
+    The first SIGTERM or SIGINT stops the service, which drains; a second one ends the process at once.
+
+    :return: the exit status: 0 after a drain.
+    :raises PicoError: the service could not start.
+    """
+    service.privilegedStartService()
+    service.startService()
+    tune()
+    status = [0]
+
+    def stop(number: int, frame: object) -> None:
+        if not service.running:
+            # Somebody is in a hurry. Buffers are flushed by hand because nothing else runs any more.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(1)
+        reactor.callFromThread(_stop, service, reactor, status)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    reactor.run(installSignalHandlers=False)
+    return status[0]
+
+
+def _stop(service: Service, reactor: Reactor, status: list[int]) -> None:
+    if not service.running:
+        return
+
+    def failed(reason: Failure) -> None:
+        status[0] = 1
+        if reason.check(PicoError):
+            _log.error("{reason}", reason=reason.getErrorMessage())
+        else:
+            _log.failure("stopping failed", reason)
+
+    maybeDeferred(service.stopService).addErrback(failed).addBoth(lambda _: reactor.stop())
+
+
+def tune() -> None:
+    """
+    Let the garbage collector look less often: what a request leaves behind has no cycles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

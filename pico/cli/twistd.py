@@ -1,0 +1,102 @@
+"""
+``twistd pico``: a node under Twisted's own daemon.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import cast
+
+from twisted.application.service import IService, Service
+from twisted.internet.interfaces import IReactorTCP, IReactorTime
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+from pico.cli.options import load_config
+from pico.cli.run import tune
+from pico.config.fields import Kind, leaves
+from pico.config.server import ServerConfig
+from pico.errors import PicoError
+from pico.server.node import make_server
+
+_FLAGS = {leaf.flag[2:]: leaf for leaf in leaves(ServerConfig)}
+
+
+class Options(UsageOptions):
+    """
+    The same flags as ``pico server``.
+    """
+
+    optParameters = [
+        *([name, None, None, leaf.setting.help] for name, leaf in _FLAGS.items() if leaf.setting.kind is not Kind.BOOL),
+        ["config.path", None, None, "YAML file to read."],
+    ]
+    optFlags = [
+        *([name, None, leaf.setting.help] for name, leaf in _FLAGS.items() if leaf.setting.kind is Kind.BOOL),
+        ["config.expand-env", None, "Replace ${VAR} and ${VAR:default} in that file."],
+    ]
+    synopsis = "[options]"
+
+    def settings(self) -> dict[str, str]:
+        """
+        The flags that were given, by dotted path.
+        """
+        given = {}
+        for name, value in self.items():
+            if value not in (None, 0):
+                given[name.replace("-", "_")] = "true" if value == 1 else str(value)
+        return given
+
+
+class _Daemon(Service):
+    """
+    A node whose second SIGTERM ends at once, and whose start says in one line what keeps it from starting.
+    """
+
+    def __init__(self, node: Service) -> None:
+        self._node = node
+
+    def privilegedStartService(self) -> None:
+        try:
+            self._node.privilegedStartService()
+        except PicoError as error:
+            # twistd would print a traceback for what is the user's to correct.
+            raise SystemExit(f"pico: {error}") from None
+
+    def startService(self) -> None:
+        Service.startService(self)
+        self._node.startService()
+        tune()
+        from twisted.internet import reactor
+
+        reactor.callWhenRunning(self._handle_signals)
+
+    def stopService(self) -> object:
+        Service.stopService(self)
+        return self._node.stopService()
+
+    def _handle_signals(self) -> None:
+        from twisted.internet import reactor
+
+        def stop(number: int, frame: object) -> None:
+            if not self.running:
+                os._exit(1)
+            reactor.callFromThread(reactor.stop)  # type: ignore[attr-defined]  # the module is the reactor
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+
+
+def makeService(options: Options) -> IService:
+    """
+    Make the node that ``twistd`` runs.
+    """
+    from twisted.internet import reactor
+
+    try:
+        config = load_config(ServerConfig, options.settings()).config
+        node = make_server(config, cast(IReactorTCP, reactor), clock=cast(IReactorTime, reactor))
+    except PicoError as error:
+        raise UsageError(str(error)) from None
+    return cast(IService, _Daemon(node))

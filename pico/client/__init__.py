@@ -1,0 +1,25 @@
+"""
+The SDK: expose an endpoint from any Twisted program.
+
+Imports ``wire``, ``net`` and ``tunnel``. Doors: :class:`Listener`, which keeps a tunnel for one endpoint, and
+:class:`Dialer`, which makes one.
+"""
+
+from pico.client.dialer import Dialer, DialError, DialSettings, Tunnel, TunnelUser
+from pico.client.listener import Listener, Watcher
+from pico.client.urls import NodeURL, parse_node_url
+from pico.wire.dialling import Backoff, Patience
+
+__all__ = [
+    "Backoff",
+    "DialError",
+    "DialSettings",
+    "Dialer",
+    "Listener",
+    "NodeURL",
+    "Patience",
+    "Tunnel",
+    "TunnelUser",
+    "Watcher",
+    "parse_node_url",
+]

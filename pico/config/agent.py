@@ -1,0 +1,58 @@
+"""
+The configuration of an agent.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from pico.config.fields import Kind, Setting
+from pico.config.sections import AccessLog, Log
+
+
+class HTTPClient(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Connections to the service.
+    """
+
+    idle_conn_timeout: Annotated[float, Setting(Kind.DURATION, "How long an idle one is kept.")] = 90.0
+    max_idle_conns: Annotated[int, Setting(Kind.COUNT, "How many idle ones are kept.")] = 100
+
+
+class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One endpoint and the service behind it.
+    """
+
+    endpoint_id: Annotated[str, Setting(Kind.TEXT, "The endpoint's name.")] = ""
+    addr: Annotated[str, Setting(Kind.TEXT, "The service: a port, host:port, or an http(s) URL.")] = ""
+    timeout: Annotated[float, Setting(Kind.DURATION, "For connecting to the service.")] = 10.0
+    rewrite_host: Annotated[
+        bool, Setting(Kind.BOOL, "Let the service see its own address as Host, not the client's.")
+    ] = False
+    access_log: AccessLog = AccessLog()
+    http_client: HTTPClient = HTTPClient()
+
+
+class Connect(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The way to a node.
+    """
+
+    url: Annotated[str, Setting(Kind.TEXT, "Upstream port of any node.", ("server.url",))] = "http://localhost:8001"
+    token: Annotated[str, Setting(Kind.SECRET, "Token to show to the node.", ("auth.api-key",))] = ""
+    tenant_id: Annotated[str, Setting(Kind.TEXT, "Tenant that the endpoints belong to.")] = ""
+    timeout: Annotated[float, Setting(Kind.DURATION, "For one try to connect.")] = 30.0
+
+
+class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    An agent.
+    """
+
+    listeners: Annotated[tuple[ListenerConfig, ...], Setting(Kind.LISTENERS, "What is exposed (YAML only).")] = ()
+    connect: Connect = Connect()
+    log: Log = Log()
+    grace_period: Annotated[float, Setting(Kind.DURATION, "At a stop: how long requests under way may take.")] = 60.0

@@ -1,0 +1,50 @@
+"""
+What is wrong with a configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+import attrs
+
+from pico.errors import ConfigError
+
+
+@attrs.frozen
+class Fault:
+    """
+    One thing to correct.
+
+    :ivar source: the file, variable or flag.
+    :ivar line: in the file; 0 where there is none.
+    :ivar path: the setting, dotted.
+    """
+
+    source: str
+    line: int
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        where = f"{self.source}:{self.line}" if self.line else self.source
+        return f"{where}: {self.path}: {self.problem}" if self.path else f"{where}: {self.problem}"
+
+
+class InvalidConfig(ConfigError):
+    """
+    All that is wrong, at once.
+    """
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = list(faults)
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """
+    A hint at the nearest known word, or nothing.
+    """
+    near = get_close_matches(word, list(words), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]}?)" if near else ""

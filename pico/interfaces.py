@@ -1,0 +1,132 @@
+"""
+The seams between rooms.
+
+The rooms on either side of a seam know only what stands here; ``pico.server`` introduces the objects to each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import attrs
+from zope.interface import Attribute, Interface
+
+from pico.names import EndpointKey, NodeId, TenantId
+
+
+@attrs.frozen
+class Identity:
+    """
+    Who a verified request or tunnel belongs to, and what it may use.
+
+    :ivar endpoints: the endpoint names that it may use; ``None`` for all of its tenant's.
+    """
+
+    tenant: TenantId
+    endpoints: frozenset[str] | None = None
+
+    def may_use(self, endpoint: str) -> bool:
+        """
+        Whether the endpoint is among those that were granted.
+        """
+        return self.endpoints is None or endpoint in self.endpoints
+
+
+class IVerifier(Interface):
+    """
+    Decides who sends a request, before anything is done with it.
+    """
+
+    def verify(header: Callable[[bytes], bytes]) -> Identity:
+        """
+        Identify the sender by the request's headers.
+
+        :param header: gives a header's value by its name in lower case, nothing when it is not there.
+        :raises pico.errors.RemoteProtocolError: with the status to answer, normally 401.
+        """
+
+
+class IUpstream(Interface):
+    """
+    Something that can open a stream for an endpoint: a tunnel of this node, or another node that holds one.
+
+    An upstream is also a :class:`pico.net.http.gateway.Backend`.
+    """
+
+    key = Attribute("The EndpointKey that it serves.")
+    in_flight = Attribute("Requests and other streams that it carries now.")
+    available = Attribute("False from the moment on when nothing new may go to it.")
+    avoid_until = Attribute("Until when (seconds on the node's clock) others are preferred, because it just failed.")
+
+
+class ISelector(Interface):
+    """
+    Chooses where a request goes.
+    """
+
+    def choose(key: EndpointKey, tried: Sequence[object]) -> object | None:
+        """
+        Choose an upstream for an endpoint.
+
+        :param tried: upstreams that failed this very request and are not named again.
+        :return: an :class:`IUpstream`, or ``None`` when nothing (else) serves the endpoint.
+        """
+
+
+class ILocalTunnels(Interface):
+    """
+    The tunnels that end at this node.
+    """
+
+    def endpoints() -> Mapping[EndpointKey, int]:
+        """
+        How many tunnels each endpoint has here.
+        """
+
+    def addresses() -> Mapping[EndpointKey, Sequence[str]]:
+        """
+        Where each endpoint's tunnels come from, as ``host:port`` of their agents.
+        """
+
+
+@attrs.frozen
+class NodeStatus:
+    """
+    What a node says of itself.
+    """
+
+    id: NodeId
+    status: str
+    proxy_addr: str
+    admin_addr: str
+    endpoints: Mapping[str, int]
+
+    @property
+    def upstreams(self) -> int:
+        """
+        All its tunnels.
+        """
+        return sum(self.endpoints.values())
+
+
+class INodeView(Interface):
+    """
+    What the operators' port shows of a node.
+    """
+
+    ready = Attribute("Whether the node takes traffic: false while it starts and from the moment that it drains.")
+
+    def nodes() -> Sequence[NodeStatus]:
+        """
+        Every known node, this one first.
+        """
+
+    def upstream_endpoints() -> Mapping[str, int]:
+        """
+        How many tunnels each endpoint has here.
+        """
+
+    def proxy_endpoints() -> Mapping[str, Sequence[str]]:
+        """
+        Where each endpoint's tunnels come from.
+        """

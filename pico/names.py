@@ -1,0 +1,35 @@
+"""
+The plain values that rooms pass to one another.
+"""
+
+from __future__ import annotations
+
+from typing import NewType
+
+import attrs
+
+TenantId = NewType("TenantId", str)
+NodeId = NewType("NodeId", str)
+
+#: The tenant of everybody when no tenants are configured.
+DEFAULT_TENANT = TenantId("")
+
+
+@attrs.frozen(slots=True, cache_hash=True)
+class EndpointKey:
+    """
+    What a request asks for and a tunnel serves: an endpoint name within one tenant.
+
+    Two tenants may use the same endpoint name; their keys never compare equal.
+    """
+
+    tenant: TenantId
+    endpoint: str
+
+
+#: Header names that begin with one of these are Pico's own: never believed from outside, never shown to a service.
+OWN_HEADERS = (b"x-pico-", b"x-piko-")
+
+#: With this header an agent marks an answer that it made itself because its service could not be reached. The node
+#: takes it off and sends the request elsewhere.
+SERVICE_HEADER = b"x-pico-service"

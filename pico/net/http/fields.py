@@ -1,0 +1,41 @@
+"""
+Header fields that end at a gateway (RFC 9110 section 7.6.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pico.wire.http1.headers import Header
+
+#: Fields that speak of one connection, and those that the cores write themselves.
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"content-length",
+        b"http2-settings",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+
+
+def value_of(headers: Sequence[Header], name: bytes) -> bytes:
+    """
+    The value of the first header of a name given in lower case; nothing when there is none.
+    """
+    for header in headers:
+        if header.name == name:
+            return header.value
+    return b""
+
+
+def reader_of(headers: Sequence[Header]) -> Callable[[bytes], bytes]:
+    """
+    A function that looks headers up by name, for those who need not know what a header is made of.
+    """
+    return lambda name: value_of(headers, name)

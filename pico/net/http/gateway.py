@@ -1,0 +1,191 @@
+"""
+What a gateway must know to carry a request: the seam between the exchange and those who use it.
+
+The node's proxy port and the agent implement these; the exchange in :mod:`pico.net.http.exchange` does the rest.
+All calls are synchronous and made in the reactor's thread.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import attrs
+
+from pico.net.http.answers import Answer
+from pico.wire.http1.events import RequestHead, ResponseHead
+from pico.wire.http1.headers import Header
+
+if TYPE_CHECKING:
+    from pico.net.http.client import HTTPClientProtocol
+    from pico.net.http.exchange import Exchange
+    from pico.net.http.server import HTTPServerProtocol
+
+
+class FailureKind(enum.Enum):
+    """
+    Why a request got no whole answer from where it was sent.
+    """
+
+    #: Nothing takes requests for it (any more).
+    NO_BACKEND = "no backend"
+    #: The backend could not be reached: no request byte was processed.
+    UNREACHABLE = "unreachable"
+    #: Reaching the backend took too long.
+    CONNECT_TIMEOUT = "connect timeout"
+    #: The connection ended before a response head.
+    LOST = "lost"
+    #: What came back was not HTTP.
+    MALFORMED = "malformed response"
+    #: The response head did not come in time.
+    TIMEOUT = "response timeout"
+    #: The backend has no room for another request.
+    OVERLOADED = "overloaded"
+    #: The backend said itself that what it stands for is down.
+    DECLINED = "declined"
+    #: The request itself was refused (malformed, too large, no such endpoint).
+    REFUSED = "refused"
+    #: The response broke off after its head had been sent on.
+    BROKEN = "broken response"
+    #: The client went away or stopped sending or reading.
+    CLIENT_GONE = "client gone"
+
+
+@attrs.frozen
+class RequestForm:
+    """
+    A request as it goes to the backend.
+
+    :ivar lines: header lines without framing and connection headers.
+    """
+
+    target: bytes
+    lines: list[bytes]
+
+
+class Backend(Protocol):
+    """
+    One place that a request can be sent to: an agent's tunnel, a local service.
+    """
+
+    def acquire(self, exchange: Exchange, fresh: bool) -> None:
+        """
+        Find a connection for ``exchange``; then call its ``connected`` or ``unreachable``, perhaps before returning.
+
+        Each call is followed by exactly one :meth:`release`, or by ``unreachable`` from here.
+
+        :param fresh: only a connection that has carried nothing yet will do.
+        """
+
+    def cancel(self, exchange: Exchange) -> None:
+        """
+        The exchange that waits for a connection no longer wants it; it is not called back.
+        """
+
+    def release(self, client: HTTPClientProtocol) -> None:
+        """
+        The exchange has done with ``client``, which is either reusable or already being closed.
+        """
+
+    def failed(self) -> None:
+        """
+        It could not serve a request that is now sent elsewhere: prefer others for a moment.
+        """
+
+
+class Gateway(Protocol):
+    """
+    The decisions that make a gateway: where to, with which headers, and what to say when it fails.
+    """
+
+    #: Seconds to wait for a response head once the request has been sent; 0 waits for ever.
+    response_timeout: float
+    #: Seconds between two reads of a request body; 0 waits for ever.
+    read_timeout: float
+    #: Seconds that a client may leave a response body unread; 0 waits for ever.
+    write_timeout: float
+    #: Bytes of a request body that are kept so that the request can be sent again.
+    retry_buffer: int
+    #: How many backends a request may be sent to.
+    attempts: int
+    #: Bytes of a request body; 0 for any size.
+    max_body: int
+
+    def route(self, exchange: Exchange) -> Backend | Answer:
+        """
+        Decide where a new request goes, or answer it.
+        """
+
+    def reroute(self, exchange: Exchange, failed: Backend) -> Backend | None:
+        """
+        Name another backend after ``failed`` (all that failed are in ``exchange.tried``), or none.
+        """
+
+    def request_form(self, exchange: Exchange) -> RequestForm:
+        """
+        Rewrite the request head. Called once a request, however often it is sent.
+        """
+
+    def response_lines(self, exchange: Exchange, head: ResponseHead) -> list[bytes] | None:
+        """
+        Rewrite the response head; ``None`` when the head says that the backend could not serve the request
+        (:attr:`FailureKind.DECLINED`) and nothing of it must reach the client.
+        """
+
+    def failure(self, exchange: Exchange, kind: FailureKind) -> Answer:
+        """
+        Word the answer to a request that failed before anything of a response was sent.
+        """
+
+    def refusal(self, exchange: Exchange, status: int, reason: str) -> Answer:
+        """
+        Word the answer to a request whose body was malformed, too large or too slow. It must close the connection.
+        """
+
+    def finished(self, exchange: Exchange) -> None:
+        """
+        The exchange has ended; the one place for its record and its metrics.
+        """
+
+
+class Application(Protocol):
+    """
+    What an HTTP server connection asks of the program behind it.
+    """
+
+    def request_received(self, server: HTTPServerProtocol, head: RequestHead) -> Exchanger | None:
+        """
+        A request head has come. The returned object gets its body; ``None`` if it was answered on the spot.
+        """
+
+    def connection_made(self, server: HTTPServerProtocol) -> None:
+        """
+        A client has connected.
+        """
+
+    def connection_lost(self, server: HTTPServerProtocol) -> None:
+        """
+        A client's connection is gone.
+        """
+
+    def request_malformed(self, status: int, reason: str) -> Answer:
+        """
+        Word the answer to bytes that are not a request; the connection closes after it.
+        """
+
+
+class Exchanger(Protocol):
+    """
+    What a server connection tells the exchange that it carries.
+    """
+
+    def body_received(self, data: bytes) -> None: ...
+    def body_ended(self, trailers: Sequence[Header]) -> None: ...
+    def flush_request(self) -> None: ...
+    def client_failed(self, status: int, reason: str) -> None: ...
+    def client_lost(self) -> None: ...
+    def client_half_closed(self) -> None: ...
+    def pause_response(self) -> None: ...
+    def resume_response(self) -> None: ...
+    def timed_out(self) -> None: ...

@@ -1,0 +1,35 @@
+"""
+What the HTTP protocols need of a transport.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer, ITransport
+from zope.interface import Attribute
+
+
+class IStreamTransport(ITransport, IConsumer, IPushProducer):
+    """
+    A byte stream with back-pressure both ways, half-close and abort: a TCP connection or a stream of a tunnel.
+    """
+
+    protocol = Attribute("The IProtocol that gets what is received; may be replaced at any time.")
+
+    def loseWriteConnection() -> None:
+        """
+        End our side after what was written; the peer may go on sending.
+        """
+
+    def abortConnection() -> None:
+        """
+        Drop the connection at once, with whatever was not yet written.
+        """
+
+
+def hand_over(transport: IStreamTransport, protocol: IProtocol) -> None:
+    """
+    Give a transport another protocol, which registers its own producer if it wants to be one.
+    """
+    transport.unregisterProducer()
+    transport.protocol = protocol
+    protocol.makeConnection(transport)

@@ -1,0 +1,325 @@
+"""
+The proxy port: who is asked for what, and what is said when it fails.
+
+One :class:`ProxyPort` is the factory of the port's connections, the application behind them and the gateway of their
+exchanges; it holds no state of a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import cast
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime
+from zope.interface import implementer
+
+from pico.errors import RemoteProtocolError
+from pico.interfaces import ISelector, IVerifier
+from pico.names import SERVICE_HEADER, EndpointKey, TenantId
+from pico.net.deadlines import Deadlines
+from pico.net.http.answers import Answer, error_answer
+from pico.net.http.exchange import Exchange
+from pico.net.http.fields import reader_of, value_of
+from pico.net.http.gateway import Backend, Exchanger, FailureKind, RequestForm
+from pico.net.http.server import HTTPServerProtocol, ServerSettings, host_of
+from pico.proxy.headers import Fate, request_lines
+from pico.proxy.record import Recorder
+from pico.proxy.routing import endpoint_of
+from pico.proxy.trust import TrustedProxies
+from pico.wire.http1.events import RequestHead, ResponseHead
+from pico.wire.http1.headers import HeaderCache
+
+#: Paths that belong to Pico; they never reach a service.
+_RESERVED = (b"/_pico/", b"/_piko/")
+
+
+@attrs.frozen
+class ProxySettings:
+    """
+    The limits of the port. Times are seconds, 0 is none.
+
+    :ivar response_timeout: until the response's head.
+    :ivar max_connections: clients connected at a time; more are closed at once.
+    """
+
+    server: ServerSettings
+    response_timeout: float = 30.0
+    read_timeout: float = 0.0
+    write_timeout: float = 0.0
+    retry_buffer: int = 65_536
+    attempts: int = 3
+    max_body: int = 0
+    max_connections: int = 10_000
+
+
+#: What programs and people are told, by what went wrong (the fixed words are those of Piko).
+_FAILURES: dict[FailureKind, tuple[int, str, str]] = {
+    FailureKind.NO_BACKEND: (
+        502,
+        "no available upstreams",
+        "no agent serves this endpoint now; start one, or check its name",
+    ),
+    FailureKind.UNREACHABLE: (
+        502,
+        "upstream unreachable",
+        "the agent's tunnel closed before the request was sent",
+    ),
+    FailureKind.CONNECT_TIMEOUT: (504, "upstream timeout", "the service did not accept a connection in time"),
+    FailureKind.LOST: (502, "upstream unreachable", "the connection ended before the response began"),
+    FailureKind.MALFORMED: (502, "upstream unreachable", "the service's response is not valid HTTP/1.1"),
+    FailureKind.TIMEOUT: (504, "upstream timeout", "no response began in time (proxy.timeout)"),
+    FailureKind.OVERLOADED: (503, "upstream overloaded", "the tunnel carries as many streams as it may"),
+    FailureKind.DECLINED: (502, "upstream unreachable", "the agent could not reach its service"),
+}
+
+
+@implementer(IProtocolFactory)
+class ProxyPort:
+    """
+    Route requests to upstreams.
+    """
+
+    def __init__(
+        self,
+        *,
+        selector: ISelector,
+        verifier: IVerifier,
+        settings: ProxySettings,
+        trusted: TrustedProxies,
+        cache: HeaderCache,
+        clock: IReactorTime,
+        deadlines: Deadlines,
+        recorder: Recorder,
+        secure: bool = False,
+    ) -> None:
+        """
+        :param cache: of headers of requests and responses, tagged by :func:`pico.proxy.headers.fate_of`.
+        :param secure: whether clients of this port speak TLS.
+        """
+        self._selector = selector
+        self._verifier = verifier
+        self._settings = settings
+        self._trusted = trusted
+        self._cache = cache
+        self._clock = clock
+        self._deadlines = deadlines
+        self._recorder = recorder
+        self._secure = secure
+        self._servers: set[HTTPServerProtocol] = set()
+        self._waiting: list[Deferred[None]] = []
+        self.response_timeout = settings.response_timeout
+        self.read_timeout = settings.read_timeout
+        self.write_timeout = settings.write_timeout
+        self.retry_buffer = settings.retry_buffer
+        self.attempts = settings.attempts
+        self.max_body = settings.max_body
+
+    # IProtocolFactory
+
+    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
+        """
+        Make the connection's protocol, or refuse it when there are too many.
+        """
+        if len(self._servers) >= self._settings.max_connections:
+            self._recorder.connections_refused.value += 1
+            return None
+        return HTTPServerProtocol(
+            self,
+            cache=self._cache,
+            settings=self._settings.server,
+            deadlines=self._deadlines,
+            peer_host=host_of(addr) if addr is not None else "",
+        )
+
+    def doStart(self) -> None:
+        """
+        The port listens.
+        """
+
+    def doStop(self) -> None:
+        """
+        The port does not listen any more; connections live on.
+        """
+
+    # Application
+
+    def connection_made(self, server: HTTPServerProtocol) -> None:
+        """
+        Remember a connection.
+        """
+        self._servers.add(server)
+
+    def connection_lost(self, server: HTTPServerProtocol) -> None:
+        """
+        Forget it.
+        """
+        self._servers.discard(server)
+        if not self._servers:
+            waiting, self._waiting = self._waiting, []
+            for deferred in waiting:
+                deferred.callback(None)
+
+    def request_received(self, server: HTTPServerProtocol, head: RequestHead) -> Exchanger | None:
+        """
+        Begin an exchange.
+        """
+        self._recorder.in_flight.value += 1
+        return Exchange(self, server, head, self._clock.seconds()).start()
+
+    def request_malformed(self, status: int, reason: str) -> Answer:
+        """
+        Answer bytes that are not a request.
+        """
+        self._recorder.malformed(status)
+        return error_answer(status, "malformed request" if status == 400 else reason, reason if status == 400 else "")
+
+    # Gateway
+
+    def route(self, exchange: Exchange) -> Backend | Answer:
+        """
+        Find the endpoint, check who asks, and choose an upstream.
+        """
+        head = exchange.head
+        if head.method == b"CONNECT":
+            return self._error(exchange, 405, "method not allowed", "this port forwards requests, not CONNECT tunnels")
+        if head.target.startswith(_RESERVED):
+            return self._error(exchange, 404, "not found", "paths below /_pico/ and /_piko/ are reserved")
+        try:
+            endpoint = endpoint_of(head)
+        except RemoteProtocolError as error:
+            detail = (
+                "send an x-pico-endpoint header, or a Host whose first label is the endpoint"
+                if error.reason == "missing endpoint id"
+                else ""
+            )
+            return self._error(exchange, error.code, error.reason, detail)
+        try:
+            identity = self._verifier.verify(reader_of(head.headers))
+        except RemoteProtocolError as error:
+            return self._error(exchange, error.code, error.reason)
+        if not identity.may_use(endpoint):
+            return self._error(exchange, 401, "endpoint not permitted")
+        key = _key(identity.tenant, endpoint)
+        exchange.note = key
+        upstream = self._choose(key, ())
+        if upstream is None:
+            exchange.failure = FailureKind.NO_BACKEND
+            return self.failure(exchange, FailureKind.NO_BACKEND)
+        return upstream
+
+    def reroute(self, exchange: Exchange, failed: Backend) -> Backend | None:
+        """
+        Choose another upstream for the same endpoint.
+        """
+        key = exchange.note
+        if not isinstance(key, EndpointKey):
+            return None
+        failed.failed()
+        upstream = self._choose(key, exchange.tried)
+        if upstream is not None:
+            self._recorder.retries.value += 1
+        return upstream
+
+    def request_form(self, exchange: Exchange) -> RequestForm:
+        """
+        Rewrite the head for the service.
+        """
+        head = exchange.head
+        peer = exchange.server.peer_host
+        lines = request_lines(head, peer=peer, secure=self._secure, trusted=peer in self._trusted)
+        return RequestForm(head.path, lines)
+
+    def response_lines(self, exchange: Exchange, head: ResponseHead) -> list[bytes] | None:
+        """
+        Rewrite the head for the client.
+        """
+        lines = []
+        named = head.connection_options
+        for header in head.headers:
+            tag = header.tag
+            if not tag:
+                if not named or header.name not in named:
+                    lines.append(header.line)
+            elif header.name == SERVICE_HEADER:
+                return None
+            elif tag == Fate.FORWARDED:
+                lines.append(header.line)
+        return lines
+
+    def failure(self, exchange: Exchange, kind: FailureKind) -> Answer:
+        """
+        Word the answer to a request that failed.
+        """
+        status, error, detail = _FAILURES[kind]
+        if kind is FailureKind.DECLINED and exchange.declined == 504:
+            status, error, detail = _FAILURES[FailureKind.CONNECT_TIMEOUT]
+        lines = (b"Retry-After: 1",) if status == 503 else ()
+        return error_answer(status, error, detail, as_page=_wants_page(exchange.head), lines=lines)
+
+    def refusal(self, exchange: Exchange, status: int, reason: str) -> Answer:
+        """
+        Word the answer to a body that is malformed, too large or too slow.
+        """
+        return error_answer(status, reason, as_page=_wants_page(exchange.head), close=True)
+
+    def finished(self, exchange: Exchange) -> None:
+        """
+        Count and record the exchange.
+        """
+        self._recorder.finished(exchange, self._clock.seconds())
+
+    # Draining
+
+    def drain(self) -> None:
+        """
+        Close idle connections, and the others with their next answer.
+        """
+        for server in list(self._servers):
+            server.close_when_idle()
+
+    def abort(self) -> None:
+        """
+        Drop every connection now.
+        """
+        for server in list(self._servers):
+            server.abort()
+
+    def when_empty(self) -> Deferred[None]:
+        """
+        Wait until no client is connected any more.
+        """
+        waiting: Deferred[None] = Deferred(self._waiting.remove)
+        if self._servers:
+            self._waiting.append(waiting)
+        else:
+            waiting.callback(None)
+        return waiting
+
+    @property
+    def connections(self) -> int:
+        """
+        Clients that are connected.
+        """
+        return len(self._servers)
+
+    def _choose(self, key: EndpointKey, tried: Sequence[Backend]) -> Backend | None:
+        # Every upstream is a Backend; the interface, which stands below net, cannot say so.
+        return cast("Backend | None", self._selector.choose(key, tried))
+
+    def _error(self, exchange: Exchange, status: int, error: str, detail: str = "") -> Answer:
+        return error_answer(status, error, detail, as_page=_wants_page(exchange.head))
+
+
+@lru_cache(maxsize=4096)
+def _key(tenant: TenantId, endpoint: str) -> EndpointKey:
+    return EndpointKey(tenant, endpoint)
+
+
+def _wants_page(head: RequestHead) -> bool:
+    """
+    Whether the client is a browser that shows what it gets: its Accept names text/html.
+    """
+    return b"text/html" in value_of(head.headers, b"accept").lower()

@@ -1,0 +1,152 @@
+"""
+Every constructor of a node on one page.
+"""
+
+from __future__ import annotations
+
+import random
+
+from prometheus_client import PlatformCollector, ProcessCollector
+from twisted.internet.interfaces import IProtocolFactory, IReactorTCP, IReactorTime
+from twisted.logger import LogLevel
+
+from pico.admin.port import make_admin_site
+from pico.config.addresses import parse_address
+from pico.config.nodeid import make_node_id
+from pico.config.server import Admin, Proxy, ServerConfig, Upstream
+from pico.errors import ConfigError
+from pico.interfaces import IVerifier
+from pico.metrics import Metrics
+from pico.net.deadlines import Deadlines
+from pico.net.http.server import ServerSettings
+from pico.net.turn import Turn
+from pico.proxy.headers import fate_of
+from pico.proxy.port import ProxyPort, ProxySettings
+from pico.proxy.record import AccessLogSettings, Recorder
+from pico.proxy.trust import TrustedProxies
+from pico.server.anyone import Anyone
+from pico.server.service import Binding, NodeService
+from pico.server.view import NodeView
+from pico.tunnel.session import TunnelSettings
+from pico.upstream.port import UpstreamPort, UpstreamPortSettings
+from pico.upstream.registry import Registry
+from pico.upstream.tunnel import PoolSettings
+from pico.wire.http1.headers import HeaderCache
+from pico.wire.http1.limits import Limits as HTTPLimits
+from pico.wire.yamux.limits import Limits as YamuxLimits
+
+
+def make_server(
+    config: ServerConfig,
+    reactor: IReactorTCP,
+    *,
+    clock: IReactorTime,
+    verifier: IVerifier | None = None,
+    chooser: random.Random | None = None,
+) -> NodeService:
+    """
+    Make a node.
+
+    :param reactor: binds the ports.
+    :param clock: normally the same object.
+    :param verifier: says who may use what; everybody everything when not given.
+    :param chooser: makes up the node's id.
+    :return: the service; nothing is bound before it is started.
+    :raises pico.errors.ConfigError: for settings that cannot be used.
+    """
+    node_id = make_node_id(config.cluster.node_id, config.cluster.node_id_prefix, chooser or random.SystemRandom())
+    metrics = Metrics()
+    turn = Turn(clock)
+    deadlines = Deadlines(clock)
+    verifier = verifier or Anyone()
+    limits = HTTPLimits(header_bytes=config.proxy.http.max_header_bytes, headers=config.proxy.http.max_headers)
+    # One cache for requests and for responses, both of which meet the same fates.
+    cache = HeaderCache(fate_of)
+    registry = Registry(clock)
+    view = NodeView(node_id, registry)
+    metrics.gauges("pico_cluster_nodes", "Known nodes by status.", ["status"], lambda: [(("active",), 1.0)])
+    metrics.register(ProcessCollector(registry=None))
+    metrics.register(PlatformCollector(registry=None))
+    upstream_port = UpstreamPort(
+        node_id=node_id,
+        registry=registry,
+        verifier=verifier,
+        settings=UpstreamPortSettings(
+            server=ServerSettings(
+                head_timeout=config.upstream.handshake_timeout,
+                idle_timeout=config.upstream.handshake_timeout,
+                limits=HTTPLimits(header_bytes=65_536),
+            ),
+            tunnel=TunnelSettings(
+                keepalive_interval=config.upstream.keepalive_interval,
+                keepalive_timeout=config.upstream.keepalive_timeout,
+                limits=YamuxLimits(
+                    max_window=config.upstream.max_window,
+                    max_streams=config.upstream.max_streams,
+                    max_buffered=config.upstream.max_buffered,
+                ),
+            ),
+            pool=PoolSettings(
+                idle_streams=config.upstream.idle_streams,
+                idle_timeout=config.upstream.idle_stream_timeout,
+                limits=limits,
+            ),
+            max_tunnels=config.upstream.max_tunnels,
+            max_connections=config.upstream.max_tunnels + 1000,
+        ),
+        cache=cache,
+        clock=clock,
+        deadlines=deadlines,
+        turn=turn,
+        metrics=metrics,
+    )
+    proxy_port = ProxyPort(
+        selector=registry,
+        verifier=verifier,
+        settings=ProxySettings(
+            server=ServerSettings(
+                head_timeout=config.proxy.http.read_header_timeout,
+                idle_timeout=config.proxy.http.idle_timeout,
+                max_requests=config.proxy.http.max_requests,
+                limits=limits,
+            ),
+            response_timeout=config.proxy.timeout,
+            read_timeout=config.proxy.read_timeout,
+            write_timeout=config.proxy.write_timeout,
+            retry_buffer=config.proxy.retry_buffer,
+            attempts=config.proxy.attempts,
+            max_body=config.proxy.http.max_body_bytes,
+            max_connections=config.proxy.http.max_connections,
+        ),
+        trusted=TrustedProxies(config.proxy.trusted_proxies),
+        cache=cache,
+        clock=clock,
+        deadlines=deadlines,
+        recorder=Recorder(
+            metrics,
+            AccessLogSettings(
+                enabled=not config.proxy.access_log.disable,
+                level=LogLevel.levelWithName(config.proxy.access_log.level),
+            ),
+        ),
+    )
+    return NodeService(
+        node_id=node_id,
+        reactor=reactor,
+        clock=clock,
+        admin=_binding("admin", config.admin, make_admin_site(view, metrics)),
+        upstream=_binding("upstream", config.upstream, upstream_port),
+        proxy=_binding("proxy", config.proxy, proxy_port),
+        upstream_port=upstream_port,
+        proxy_port=proxy_port,
+        view=view,
+        grace_period=config.grace_period,
+    )
+
+
+def _binding(name: str, section: Admin | Proxy | Upstream, factory: IProtocolFactory) -> Binding:
+    try:
+        address = parse_address(section.bind_addr)
+    except ValueError as error:
+        raise ConfigError(f"{name}.bind_addr: {error}") from None
+    return Binding(f"{name}.bind_addr", address, section.advertise_addr, factory)

@@ -1,0 +1,163 @@
+"""
+A tunnel as a place to send requests to.
+"""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from pico.errors import TunnelError
+from pico.interfaces import IUpstream
+from pico.names import EndpointKey
+from pico.net.deadlines import Deadlines
+from pico.net.http.client import HTTPClientProtocol
+from pico.net.http.exchange import Exchange
+from pico.net.http.gateway import FailureKind
+from pico.net.http.pool import Pool
+from pico.tunnel.session import TunnelSession
+from pico.wire.http1.headers import HeaderCache
+from pico.wire.http1.limits import DEFAULT_LIMITS, Limits
+
+#: Seconds for which other tunnels are preferred after one could not serve a request.
+AVOID = 1.0
+
+
+@attrs.frozen
+class PoolSettings:
+    """
+    How a tunnel's idle streams are kept.
+
+    :ivar idle_streams: how many of them.
+    :ivar idle_timeout: seconds after which one is closed.
+    """
+
+    idle_streams: int = 256
+    idle_timeout: float = 60.0
+    limits: Limits = DEFAULT_LIMITS
+
+
+@implementer(IUpstream)
+class TunnelUpstream:
+    """
+    One agent's tunnel for one endpoint.
+
+    Streams are opened for requests and kept for later ones when both sides allow it. The session owns the streams'
+    transport; this object owns the idle ones in its pool.
+
+    :ivar address: ``host:port`` of the agent as this node sees it.
+    :ivar version: what the agent says that it is; empty for a Piko agent.
+    :ivar pool_hits: requests that went over a stream that was there already.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_cache",
+        "_clock",
+        "_pool",
+        "_settings",
+        "address",
+        "available",
+        "avoid_until",
+        "in_flight",
+        "key",
+        "pool_hits",
+        "requests",
+        "session",
+        "version",
+    )
+
+    def __init__(
+        self,
+        key: EndpointKey,
+        *,
+        address: str,
+        version: str,
+        cache: HeaderCache,
+        clock: IReactorTime,
+        deadlines: Deadlines,
+        settings: PoolSettings,
+    ) -> None:
+        self._cache = cache
+        self._clock = clock
+        self._pool = Pool(
+            size=settings.idle_streams, idle_timeout=settings.idle_timeout, clock=clock, deadlines=deadlines
+        )
+        self._settings = settings
+        self.address = address
+        self.available = True
+        self.avoid_until = 0.0
+        self.in_flight = 0
+        self.key = key
+        self.pool_hits = 0
+        self.requests = 0
+        self.session: TunnelSession | None = None
+        self.version = version
+
+    def acquire(self, exchange: Exchange, fresh: bool) -> None:
+        """
+        Give the exchange a stream at once: an idle one, or a new one.
+        """
+        self.in_flight += 1
+        self.requests += 1
+        if not fresh:
+            client = self._pool.take()
+            if client is not None:
+                self.pool_hits += 1
+                exchange.connected(client)
+                return
+        session = self.session
+        try:
+            if session is None:
+                raise TunnelError("the tunnel is gone")
+            stream = session.open_stream()
+        except TunnelError:
+            self.in_flight -= 1
+            exchange.unreachable(FailureKind.OVERLOADED if self.available else FailureKind.UNREACHABLE)
+            return
+        client = HTTPClientProtocol(self, self, cache=self._cache, limits=self._settings.limits)
+        stream.attach(client)
+        exchange.connected(client)
+
+    def cancel(self, exchange: Exchange) -> None:
+        """
+        Never needed: streams are there at once or not at all.
+        """
+
+    def release(self, client: HTTPClientProtocol) -> None:
+        """
+        Take a stream back.
+        """
+        self.in_flight -= 1
+        if client.reusable and self.available:
+            self._pool.put(client)
+        else:
+            client.close()
+
+    def idle_lost(self, client: HTTPClientProtocol) -> None:
+        """
+        The agent has ended an idle stream.
+        """
+        self._pool.discard(client)
+
+    def failed(self) -> None:
+        """
+        The tunnel could not serve a request: prefer others for a moment.
+        """
+        self.avoid_until = self._clock.seconds() + AVOID
+
+    def leave(self) -> None:
+        """
+        Nothing new comes here any more: close the idle streams, so that only those at work keep the agent waiting.
+        """
+        self.available = False
+        self._pool.clear()
+
+    def closed(self) -> None:
+        """
+        The session is gone, and its streams with it.
+        """
+        self.available = False
+        self._pool.stop()
+        self.session = None

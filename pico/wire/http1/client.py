@@ -1,0 +1,308 @@
+"""
+The client's side of a connection: requests out, responses in, one after the other.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+from pico.errors import LocalProtocolError, RemoteProtocolError
+from pico.wire.http1.body import ChunkedReader
+from pico.wire.http1.events import Data, EndOfMessage, Event, Failed, Framing
+from pico.wire.http1.head import parse_response
+from pico.wire.http1.headers import HeaderCache
+from pico.wire.http1.incoming import HeadCollector
+from pico.wire.http1.limits import DEFAULT_LIMITS, Limits
+
+
+class Reading(enum.Enum):
+    """
+    What the connection reads next.
+    """
+
+    IDLE = "nothing: no request is outstanding"
+    HEAD = "a response head"
+    LENGTH = "a body with a length"
+    CHUNKED = "a body in chunks"
+    EOF = "a body up to the end of the connection"
+    SWITCHED = "nothing, it is another protocol's"
+    DEAD = "nothing any more"
+
+
+class Writing(enum.Enum):
+    """
+    What the connection may write next.
+    """
+
+    HEAD = "a request head"
+    LENGTH = "a body with a length"
+    CHUNKED = "a body in chunks"
+
+
+_R_IDLE = Reading.IDLE
+_R_HEAD = Reading.HEAD
+_R_LENGTH = Reading.LENGTH
+_R_CHUNKED = Reading.CHUNKED
+_R_EOF = Reading.EOF
+_R_DEAD = Reading.DEAD
+_W_HEAD = Writing.HEAD
+_W_LENGTH = Writing.LENGTH
+_W_CHUNKED = Writing.CHUNKED
+
+#: Methods whose requests carry a Content-Length even without a body (RFC 9110 section 8.6).
+_WITH_LENGTH = frozenset({b"POST", b"PUT", b"PATCH"})
+
+
+class ClientConnection:
+    """
+    Write requests and read their responses.
+
+    :ivar keep_alive: whether the exchange so far leaves the connection usable; see :attr:`reusable`.
+    """
+
+    __slots__ = (
+        "_cache",
+        "_chunks",
+        "_collector",
+        "_interim",
+        "_left",
+        "_leftover",
+        "_limits",
+        "_method",
+        "_reading",
+        "_to_write",
+        "_upgrade",
+        "_writing",
+        "keep_alive",
+    )
+
+    def __init__(self, cache: HeaderCache, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._cache = cache
+        self._limits = limits
+        self._collector = HeadCollector(limits.header_bytes, 502)
+        self._chunks: ChunkedReader | None = None
+        self._interim = 0
+        self._left = 0
+        self._leftover = b""
+        self._method = b""
+        self._reading = _R_IDLE
+        self._to_write = 0
+        self._upgrade = False
+        self._writing = _W_HEAD
+        self.keep_alive = True
+
+    # What the shell may ask
+
+    @property
+    def reusable(self) -> bool:
+        """
+        Whether another request may be sent: everything before has ended and both sides keep the connection alive.
+        """
+        return self.keep_alive and self._reading is _R_IDLE and self._writing is _W_HEAD
+
+    @property
+    def switched(self) -> bool:
+        """
+        Whether a 101 was read.
+        """
+        return self._reading is Reading.SWITCHED
+
+    # Verbs
+
+    def send_request(
+        self,
+        method: bytes,
+        target: bytes,
+        lines: Sequence[bytes],
+        *,
+        length: int | None = 0,
+        close: bool = False,
+        upgrade: bytes | None = None,
+    ) -> bytes:
+        """
+        Begin a request; :meth:`send_end` ends it, also when it has no body.
+
+        :param lines: header lines without CRLF, none of them about framing or the connection.
+        :param length: of the body; ``None`` if it is not known.
+        :param close: ask for the connection to be closed behind the response.
+        :param upgrade: ask for another protocol.
+        """
+        if not self.reusable:
+            raise LocalProtocolError("another exchange is under way, or was the connection's last")
+        out = [b"%b %b HTTP/1.1" % (method, target), *lines]
+        if length is None:
+            out.append(b"Transfer-Encoding: chunked")
+            self._writing = _W_CHUNKED
+        else:
+            if length or method in _WITH_LENGTH:
+                out.append(b"Content-Length: %d" % length)
+            self._writing = _W_LENGTH
+            self._to_write = length
+        if upgrade is not None:
+            out.append(b"Connection: Upgrade")
+            out.append(b"Upgrade: " + upgrade)
+        elif close:
+            out.append(b"Connection: close")
+            self.keep_alive = False
+        self._method = method
+        self._upgrade = upgrade is not None
+        self._interim = 0
+        self._reading = _R_HEAD
+        out += (b"", b"")
+        return b"\r\n".join(out)
+
+    def send_data(self, data: bytes) -> bytes:
+        """
+        Make a piece of the request's body ready to be sent.
+        """
+        writing = self._writing
+        if writing is _W_LENGTH:
+            self._to_write -= len(data)
+            if self._to_write < 0:
+                raise LocalProtocolError("more body than the Content-Length says")
+            return data
+        if writing is _W_CHUNKED:
+            if not data:
+                return b""
+            return b"%x\r\n%b\r\n" % (len(data), data)
+        raise LocalProtocolError("no request is under way")
+
+    def send_end(self, trailers: Sequence[bytes] = ()) -> bytes:
+        """
+        End the request.
+
+        :param trailers: lines without CRLF; sent if the body is in chunks.
+        """
+        writing = self._writing
+        if writing is _W_LENGTH:
+            if self._to_write:
+                raise LocalProtocolError("less body than the Content-Length says")
+            self._writing = _W_HEAD
+            return b""
+        if writing is _W_CHUNKED:
+            self._writing = _W_HEAD
+            if trailers:
+                return b"\r\n".join([b"0", *trailers, b"", b""])
+            return b"0\r\n\r\n"
+        raise LocalProtocolError("no request is under way")
+
+    def take_leftover(self) -> bytes:
+        """
+        After a 101: what came behind it.
+        """
+        if self._reading is not Reading.SWITCHED:
+            raise LocalProtocolError("the connection has not switched protocols")
+        leftover, self._leftover = self._leftover, b""
+        return leftover
+
+    # Input
+
+    def receive_data(self, data: bytes) -> list[Event]:
+        """
+        Take bytes from the server, cut anywhere.
+        """
+        events: list[Event] = []
+        try:
+            self._read(data, events)
+        except RemoteProtocolError as error:
+            self._dead()
+            events.append(Failed(RemoteProtocolError(502, error.reason)))
+        return events
+
+    def receive_eof(self) -> list[Event]:
+        """
+        The server has ended its side: the end of some bodies, a fault within others, and nothing between responses.
+        """
+        reading = self._reading
+        if reading is _R_DEAD or reading is Reading.SWITCHED:
+            return []
+        self._dead()
+        if reading is _R_EOF:
+            return [EndOfMessage([])]
+        if reading is _R_IDLE:
+            return []
+        return [Failed(RemoteProtocolError(502, "response ended early"))]
+
+    # Inside
+
+    def _dead(self) -> None:
+        self._reading = _R_DEAD
+        self._collector.part = b""
+        self.keep_alive = False
+
+    def _ended(self) -> None:
+        self._reading = _R_IDLE
+
+    def _read(self, data: bytes, events: list[Event]) -> None:
+        while data:
+            reading = self._reading
+            if reading is _R_HEAD:
+                data = self._read_head(data, events)
+            elif reading is _R_LENGTH:
+                size = len(data)
+                left = self._left
+                if size < left:
+                    self._left = left - size
+                    events.append(Data(data))
+                    return
+                events.append(Data(data if size == left else data[:left]))
+                data = data[left:]
+                self._ended()
+                events.append(EndOfMessage([]))
+            elif reading is _R_CHUNKED and self._chunks is not None:
+                chunks = self._chunks
+                if not chunks.read(data, events):
+                    return
+                data = chunks.rest
+                self._chunks = None
+                self._ended()
+            elif reading is _R_EOF:
+                events.append(Data(data))
+                return
+            elif reading is _R_IDLE:
+                raise RemoteProtocolError(502, "bytes that answer no request")
+            elif reading is Reading.SWITCHED:
+                self._leftover += data
+                return
+            else:
+                return
+
+    def _read_head(self, data: bytes, events: list[Event]) -> bytes:
+        """
+        Read a head, or the part of one that is there.
+
+        :return: what came behind the head.
+        """
+        taken = self._collector.take(data)
+        if taken is None:
+            if self._collector.too_long_line(self._limits.start_line):
+                raise RemoteProtocolError(502, "status line too long")
+            return b""
+        lines, rest = taken
+        head = parse_response(lines, self._cache, self._limits, self._method, self._upgrade)
+        if head.informational:
+            self._interim += 1
+            if self._interim > self._limits.interim:
+                raise RemoteProtocolError(502, "too many interim responses")
+            events.append(head)
+            return rest
+        events.append(head)
+        if not head.keep_alive:
+            self.keep_alive = False
+        framing = head.framing
+        if head.status == 101:
+            self._reading = Reading.SWITCHED
+            self.keep_alive = False
+        elif framing is Framing.NONE or (framing is Framing.LENGTH and not head.content_length):
+            self._ended()
+            events.append(EndOfMessage([]))
+        elif framing is Framing.LENGTH:
+            self._left = head.content_length
+            self._reading = _R_LENGTH
+        elif framing is Framing.CHUNKED:
+            self._chunks = ChunkedReader(self._cache, self._limits, 502)
+            self._reading = _R_CHUNKED
+        else:
+            self._reading = _R_EOF
+        return rest

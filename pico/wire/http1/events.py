@@ -1,0 +1,109 @@
+"""
+What the connections report. Events are read-only; they are not frozen because making a frozen one costs more.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+from pico.errors import RemoteProtocolError
+from pico.wire.http1.headers import Header
+
+
+class Framing(enum.Enum):
+    """
+    How the end of a body is found (RFC 9112 section 6.3).
+    """
+
+    NONE = "no body"
+    LENGTH = "Content-Length"
+    CHUNKED = "chunks"
+    EOF = "end of connection"
+
+
+@attrs.define
+class RequestHead:
+    """
+    A request line with its headers.
+
+    :ivar target: as it was received.
+    :ivar path: the origin-form (or ``*``) that the request comes down to; for CONNECT the authority.
+    :ivar version: 10 or 11; later minor versions count as 11.
+    :ivar host: whom the request is for: the authority of an absolute target, else the Host header; ``None`` without.
+    :ivar content_length: 0 unless ``framing`` is LENGTH.
+    :ivar keep_alive: the client is willing to send another request.
+    :ivar expect_continue: the client waits for a 100 before it sends the body.
+    :ivar upgrade: the value of Upgrade, if Connection names it.
+    :ivar connection_options: header names, in lower case, that Connection names besides the usual ones.
+    """
+
+    method: bytes
+    target: bytes
+    path: bytes
+    version: int
+    headers: list[Header]
+    framing: Framing
+    content_length: int
+    keep_alive: bool
+    expect_continue: bool
+    upgrade: bytes | None
+    host: bytes | None
+    connection_options: frozenset[bytes] | None
+
+
+@attrs.define
+class ResponseHead:
+    """
+    A status line with its headers; interim responses (1xx but 101) come before the final one.
+
+    :ivar upgrade: the protocol that a 101 switches to.
+    """
+
+    status: int
+    reason: bytes
+    version: int
+    headers: list[Header]
+    framing: Framing
+    content_length: int
+    keep_alive: bool
+    upgrade: bytes | None
+    connection_options: frozenset[bytes] | None
+
+    @property
+    def informational(self) -> bool:
+        """
+        Whether another head follows for the same request.
+        """
+        return self.status < 200 and self.status != 101
+
+
+@attrs.define
+class Data:
+    """
+    A piece of a body; where it was cut means nothing.
+    """
+
+    data: bytes
+
+
+@attrs.define
+class EndOfMessage:
+    """
+    The message is complete.
+    """
+
+    trailers: list[Header]
+
+
+@attrs.define
+class Failed:
+    """
+    The peer broke the protocol. The connection reads nothing any more.
+    """
+
+    error: RemoteProtocolError
+
+
+Event = RequestHead | ResponseHead | Data | EndOfMessage | Failed

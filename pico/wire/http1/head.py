@@ -1,0 +1,370 @@
+"""
+Heads of messages: from lines to what they mean.
+
+Everything here is a pure function of a complete head; RFC 9112 sections 2 to 7 and 9.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pico.errors import RemoteProtocolError
+from pico.wire.http1.events import Framing, RequestHead, ResponseHead
+from pico.wire.http1.headers import Header, HeaderCache, Role
+from pico.wire.http1.limits import Limits
+
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21\x22\x24-\x7e]+) HTTP/(\d)\.(\d)")
+_STATUS_LINE = re.compile(rb"HTTP/(\d)\.(\d) ([1-9]\d\d)(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?")
+_AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::\d{0,5})?")
+_ABSOLUTE = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE)
+_DIGITS = re.compile(rb"\d{1,19}")
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+#: Words of Connection that are not names of headers to take away.
+_USUAL = frozenset({b"close", b"keep-alive", b"upgrade", b"te"})
+
+_HOST = Role.HOST
+_CONTENT_LENGTH = Role.CONTENT_LENGTH
+_TRANSFER_ENCODING = Role.TRANSFER_ENCODING
+_CONNECTION = Role.CONNECTION
+_EXPECT = Role.EXPECT
+
+_NONE = Framing.NONE
+_LENGTH = Framing.LENGTH
+_CHUNKED = Framing.CHUNKED
+
+REASONS: dict[int, bytes] = {
+    100: b"Continue",
+    101: b"Switching Protocols",
+    103: b"Early Hints",
+    200: b"OK",
+    201: b"Created",
+    202: b"Accepted",
+    204: b"No Content",
+    206: b"Partial Content",
+    301: b"Moved Permanently",
+    302: b"Found",
+    303: b"See Other",
+    304: b"Not Modified",
+    307: b"Temporary Redirect",
+    308: b"Permanent Redirect",
+    400: b"Bad Request",
+    401: b"Unauthorized",
+    403: b"Forbidden",
+    404: b"Not Found",
+    405: b"Method Not Allowed",
+    408: b"Request Timeout",
+    411: b"Length Required",
+    413: b"Content Too Large",
+    414: b"URI Too Long",
+    417: b"Expectation Failed",
+    426: b"Upgrade Required",
+    429: b"Too Many Requests",
+    431: b"Request Header Fields Too Large",
+    500: b"Internal Server Error",
+    501: b"Not Implemented",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+    505: b"HTTP Version Not Supported",
+}
+
+
+def parse_request(lines: list[bytes], cache: HeaderCache, limits: Limits) -> RequestHead:
+    """
+    Read a request's head.
+
+    :param lines: the request line and the header lines, each without its CRLF.
+    :raises RemoteProtocolError: with the status to answer.
+    """
+    line = lines[0]
+    if len(line) > limits.start_line:
+        raise RemoteProtocolError(414, "request line too long")
+    match = _REQUEST_LINE.fullmatch(line)
+    if match is None:
+        raise RemoteProtocolError(400, "malformed request line")
+    method, target, major, minor = match.groups()
+    if major != b"1":
+        raise RemoteProtocolError(505, "HTTP version not supported")
+    version = 10 if minor == b"0" else 11
+    if len(lines) - 1 > limits.headers:
+        raise RemoteProtocolError(431, "too many headers")
+    headers: list[Header] = []
+    host: bytes | None = None
+    length: bytes | None = None
+    coding: bytes | None = None
+    expect: bytes | None = None
+    upgrade: bytes | None = None
+    connection: bytes | None = None
+    read = cache.header
+    for index in range(1, len(lines)):
+        header = read(lines[index])
+        headers.append(header)
+        role = header.role
+        if role:
+            value = header.value
+            if role == _HOST:
+                if host is not None:
+                    raise RemoteProtocolError(400, "more than one Host header")
+                host = value
+            elif role == _CONNECTION:
+                connection = value if connection is None else connection + b"," + value
+            elif role == _CONTENT_LENGTH:
+                if length is not None:
+                    raise RemoteProtocolError(400, "more than one Content-Length")
+                length = value
+            elif role == _TRANSFER_ENCODING:
+                if coding is not None:
+                    raise RemoteProtocolError(400, "more than one Transfer-Encoding")
+                coding = value
+            elif role == _EXPECT:
+                expect = value
+            else:
+                upgrade = value if upgrade is None else upgrade + b", " + value
+    if host is None:
+        if version == 11:
+            raise RemoteProtocolError(400, "missing Host header")
+    elif _AUTHORITY.fullmatch(host) is None:
+        raise RemoteProtocolError(400, "invalid Host header")
+    path = target
+    if target[0] != 0x2F:
+        path, host = _other_form(method, target, host)
+    framing = _NONE
+    content_length = 0
+    if coding is not None:
+        _check_coding(coding, length, version, 400)
+        framing = _CHUNKED
+    elif length is not None:
+        content_length = _content_length(length, 400)
+        if content_length:
+            framing = _LENGTH
+    keep_alive = version == 11
+    options: frozenset[bytes] | None = None
+    if connection is not None:
+        words = connection_words(connection, 400)
+        keep_alive = b"close" not in words and (version == 11 or b"keep-alive" in words)
+        if b"upgrade" not in words or version == 10:
+            upgrade = None
+        options = words - _USUAL or None
+    else:
+        upgrade = None
+    if expect is not None and expect.lower() != b"100-continue":
+        raise RemoteProtocolError(417, "unknown expectation")
+    return RequestHead(
+        method,
+        target,
+        path,
+        version,
+        headers,
+        framing,
+        content_length,
+        keep_alive,
+        expect is not None and version == 11 and framing is not _NONE,
+        upgrade,
+        host,
+        options,
+    )
+
+
+def _other_form(method: bytes, target: bytes, host: bytes | None) -> tuple[bytes, bytes | None]:
+    """
+    Read a target that is not a path (RFC 9112 section 3.2).
+
+    :return: what it comes down to, and the host.
+    """
+    if method == b"CONNECT":
+        if b":" not in target or _AUTHORITY.fullmatch(target) is None:
+            raise RemoteProtocolError(400, "malformed target of CONNECT")
+        return target, host
+    if target == b"*":
+        if method != b"OPTIONS":
+            raise RemoteProtocolError(400, "malformed request target")
+        return target, host
+    match = _ABSOLUTE.fullmatch(target)
+    if match is None:
+        raise RemoteProtocolError(400, "malformed request target")
+    authority, path = match.groups()
+    if _AUTHORITY.fullmatch(authority) is None or authority.startswith(b":"):
+        raise RemoteProtocolError(400, "malformed request target")
+    if not path:
+        path = b"*" if method == b"OPTIONS" else b"/"
+    elif path[0] == 0x3F:
+        path = b"/" + path
+    # RFC 9112 section 3.2.2: the target's authority replaces the Host header.
+    return path, authority
+
+
+def parse_response(
+    lines: list[bytes], cache: HeaderCache, limits: Limits, method: bytes, upgrade_asked: bool
+) -> ResponseHead:
+    """
+    Read a response's head.
+
+    :param method: of the request that it answers, which decides whether there is a body.
+    :param upgrade_asked: whether a 101 may come.
+    :raises RemoteProtocolError: always 502.
+    """
+    line = lines[0]
+    match = _STATUS_LINE.fullmatch(line) if len(line) <= limits.start_line else None
+    if match is None:
+        raise RemoteProtocolError(502, "malformed status line")
+    major, minor, code, reason = match.groups()
+    if major != b"1":
+        raise RemoteProtocolError(502, "HTTP version not supported")
+    version = 10 if minor == b"0" else 11
+    status = int(code)
+    if len(lines) - 1 > limits.headers:
+        raise RemoteProtocolError(502, "too many headers")
+    headers: list[Header] = []
+    length: bytes | None = None
+    coding: bytes | None = None
+    upgrade: bytes | None = None
+    connection: bytes | None = None
+    read = cache.header
+    for index in range(1, len(lines)):
+        header = read(lines[index])
+        headers.append(header)
+        role = header.role
+        if role:
+            value = header.value
+            if role == _CONNECTION:
+                connection = value if connection is None else connection + b"," + value
+            elif role == _CONTENT_LENGTH:
+                if length is not None:
+                    raise RemoteProtocolError(502, "more than one Content-Length")
+                length = value
+            elif role == _TRANSFER_ENCODING:
+                if coding is not None:
+                    raise RemoteProtocolError(502, "more than one Transfer-Encoding")
+                coding = value
+            elif role == Role.UPGRADE:
+                upgrade = value
+    content_length = 0
+    if coding is not None:
+        _check_coding(coding, length, version, 502)
+    elif length is not None:
+        content_length = _content_length(length, 502)
+    if status < 200 or status == 204 or status == 304 or method == b"HEAD":
+        if coding is not None and (status < 200 or status == 204):
+            raise RemoteProtocolError(502, "Transfer-Encoding in a response that has no body")
+        framing = _NONE
+        content_length = 0
+    elif coding is not None:
+        framing = _CHUNKED
+    elif length is not None:
+        framing = _LENGTH
+    else:
+        framing = Framing.EOF
+    keep_alive = version == 11
+    options: frozenset[bytes] | None = None
+    if connection is not None:
+        words = connection_words(connection, 502)
+        keep_alive = b"close" not in words and (version == 11 or b"keep-alive" in words)
+        if b"upgrade" not in words:
+            upgrade = None
+        options = words - _USUAL or None
+    else:
+        upgrade = None
+    if status == 101:
+        if not upgrade_asked or upgrade is None:
+            raise RemoteProtocolError(502, "101 without an upgrade that was asked for")
+    else:
+        upgrade = None
+    if framing is Framing.EOF:
+        keep_alive = False
+    return ResponseHead(status, reason or b"", version, headers, framing, content_length, keep_alive, upgrade, options)
+
+
+def parse_trailers(lines: Sequence[bytes], cache: HeaderCache, status: int) -> list[Header]:
+    """
+    Read the trailers behind a chunked body.
+
+    :raises RemoteProtocolError: ``status``, also for a field that must not stand there (RFC 9110 section 6.5.1).
+    """
+    trailers = []
+    for line in lines:
+        try:
+            header = cache.header(line)
+        except RemoteProtocolError as error:
+            raise RemoteProtocolError(status, error.reason) from None
+        if header.role or header.name in _NO_TRAILER:
+            raise RemoteProtocolError(status, f"{header.name.decode()} is not allowed as a trailer")
+        trailers.append(header)
+    return trailers
+
+
+_NO_TRAILER = frozenset(
+    {
+        b"authorization",
+        b"cache-control",
+        b"content-encoding",
+        b"content-range",
+        b"content-type",
+        b"cookie",
+        b"keep-alive",
+        b"max-forwards",
+        b"proxy-authorization",
+        b"set-cookie",
+        b"te",
+        b"trailer",
+    }
+)
+
+
+def connection_words(value: bytes, status: int) -> frozenset[bytes]:
+    """
+    The words of a Connection header, in lower case.
+
+    :raises RemoteProtocolError: ``status``, for a word that is not a token.
+    """
+    words = set()
+    for word in value.lower().split(b","):
+        word = word.strip(b" \t")
+        if word:
+            if _TOKEN.fullmatch(word) is None:
+                raise RemoteProtocolError(status, "malformed Connection header")
+            words.add(word)
+    return frozenset(words)
+
+
+def _content_length(value: bytes, status: int) -> int:
+    if _DIGITS.fullmatch(value) is None:
+        raise RemoteProtocolError(status, "malformed Content-Length")
+    return int(value)
+
+
+def _check_coding(coding: bytes, length: bytes | None, version: int, status: int) -> None:
+    """
+    Allow chunked alone (RFC 9112 sections 6.1 and 11.2).
+    """
+    if length is not None:
+        raise RemoteProtocolError(status, "Transfer-Encoding beside Content-Length")
+    if version == 10:
+        raise RemoteProtocolError(status, "Transfer-Encoding in HTTP/1.0")
+    name = coding.lower()
+    if name == b"chunked":
+        return
+    if status == 400 and _TOKEN.fullmatch(name) is not None and name != b"identity":
+        raise RemoteProtocolError(501, "unknown transfer coding")
+    raise RemoteProtocolError(status, "malformed Transfer-Encoding")
+
+
+def fault_in_part(data: bytes | bytearray, start: int) -> str:
+    """
+    Look for a line ending that is not CRLF in a head that is not complete, so that its sender need not wait.
+
+    :param start: where to begin; what is before it has been looked at.
+    :return: what is wrong, or nothing.
+    """
+    position = data.find(b"\n", start)
+    while position >= 0:
+        if position == 0 or data[position - 1] != 0x0D:
+            return "line not ended by CRLF"
+        position = data.find(b"\n", position + 1)
+    position = data.find(b"\r", max(0, start - 1))
+    while 0 <= position < len(data) - 1:
+        if data[position + 1] != 0x0A:
+            return "CR without LF"
+        position = data.find(b"\r", position + 1)
+    return ""

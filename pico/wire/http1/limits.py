@@ -1,0 +1,34 @@
+"""
+What a message head, a chunk and a trailer section may be.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class Limits:
+    """
+    Caps on what is read, in bytes or counts.
+
+    :ivar start_line: the request line or status line (414 where it is a request's target that is too long).
+    :ivar header_bytes: a whole head, from the start line to the empty line (431).
+    :ivar headers: header lines in a head (431).
+    :ivar chunk_line: a chunk's size with its extensions.
+    :ivar trailer_bytes: all trailers together.
+    :ivar trailers: trailer lines.
+    :ivar interim: 1xx responses before the final one.
+    """
+
+    start_line: int = 16_384
+    header_bytes: int = 1_048_576
+    headers: int = 256
+    chunk_line: int = 1_024
+    trailer_bytes: int = 16_384
+    trailers: int = 64
+    interim: int = 16
+
+
+#: What is safe for a port that everybody can reach.
+DEFAULT_LIMITS = Limits()

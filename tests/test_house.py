@@ -1,0 +1,68 @@
+"""
+What must be true of the tree as a whole.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import pico
+from pico.config.agent import AgentConfig
+from pico.config.load import load
+from pico.config.server import ServerConfig
+
+ROOT = Path(__file__).parent.parent
+
+
+class ExampleTests(SynchronousTestCase):
+    """
+    The examples in ``etc`` are valid.
+    """
+
+    def test_node(self) -> None:
+        """
+        ``etc/pico.yaml`` holds the defaults, spelled out.
+        """
+        text = (ROOT / "etc" / "pico.yaml").read_text(encoding="utf-8")
+        loaded = load(ServerConfig, yaml_text=text, yaml_source="etc/pico.yaml")
+        self.assertEqual(loaded.config, ServerConfig())
+
+    def test_agent(self) -> None:
+        """
+        ``etc/agent.yaml`` exposes something.
+        """
+        text = (ROOT / "etc" / "agent.yaml").read_text(encoding="utf-8")
+        loaded = load(AgentConfig, yaml_text=text, yaml_source="etc/agent.yaml")
+        self.assertEqual([listener.endpoint_id for listener in loaded.config.listeners], ["my-endpoint"])
+
+
+class TreeTests(SynchronousTestCase):
+    """
+    Traps that others fell into.
+    """
+
+    def test_twisted_is_not_ours(self) -> None:
+        """
+        A package file beside the plugin would break Twisted where Pico is installed.
+        """
+        self.assertEqual(list((ROOT / "twisted").rglob("__init__.py")), [])
+
+    def test_version(self) -> None:
+        """
+        The version is one that installers understand.
+        """
+        self.assertRegex(pico.__version__, r"^\d+\.\d+\.\d+(\.dev\d+|a\d+|b\d+|rc\d+)?$")
+
+    def test_no_machine_paths(self) -> None:
+        """
+        Nothing in the tree knows the machine that it was written on.
+        """
+        found = [
+            str(path)
+            for folder in ("pico", "docs", "etc", "twisted")
+            for path in (ROOT / folder).rglob("*")
+            if path.suffix in (".py", ".md", ".yaml") and "/work/" in path.read_text(encoding="utf-8")
+        ]
+        self.assertEqual(found, [])
