@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import enum
 
+import attrs
+
 from pico.names import OWN_HEADERS
 from pico.net.http.fields import HOP_BY_HOP
 from pico.wire.http1.events import RequestHead, ResponseHead
@@ -26,6 +28,16 @@ class Fate(enum.IntEnum):
 
 _HOST = Fate.HOST
 _TE = Fate.TE
+
+
+@attrs.define(eq=False)
+class _Known:
+    """
+    What was worked out for a header section that comes again; a cache serves one listener, so ``host`` is the same.
+    """
+
+    client_host: bytes | None
+    lines: list[bytes]
 
 
 def fate_of(name: bytes) -> int:
@@ -47,6 +59,10 @@ def request_lines(head: RequestHead, host: bytes | None) -> list[bytes]:
 
     :param host: the Host that the service shall see; ``None`` to leave the client's.
     """
+    fields = head.fields
+    known = fields.note
+    if isinstance(known, _Known) and known.client_host == head.host:
+        return known.lines
     lines: list[bytes] = []
     named = head.connection_options
     for header in head.headers:
@@ -61,6 +77,7 @@ def request_lines(head: RequestHead, host: bytes | None) -> list[bytes]:
         host = head.host
     if host is not None:
         lines.append(b"Host: " + host)
+    fields.note = _Known(head.host, lines)
     return lines
 
 
@@ -68,7 +85,10 @@ def response_lines(head: ResponseHead) -> list[bytes]:
     """
     The header lines with which a response goes to the node.
     """
-    named = head.connection_options
-    if named:
-        return [h.line for h in head.headers if not h.tag and h.name not in named]
-    return [h.line for h in head.headers if not h.tag]
+    known = head.fields.note
+    if isinstance(known, list):
+        return known
+    named = head.connection_options or ()
+    lines = [h.line for h in head.headers if not h.tag and h.name not in named]
+    head.fields.note = lines
+    return lines

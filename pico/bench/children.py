@@ -164,7 +164,7 @@ class Children:
 
         :param within: seconds.
         :return: what it printed.
-        :raises BenchError: if it fails or takes too long.
+        :raises BenchError: if it fails or takes too long, or if another one has ended meanwhile.
         """
         child = self.start(name, command)
         try:
@@ -173,6 +173,9 @@ class Children:
             raise BenchError(f"{name} did not end within {within:g} s:\n{child.read()[-_SHOWN:]}") from None
         finally:
             self.kill(child)
+        # Whoever should have served tells more of what went wrong than whoever was not served.
+        for other in self._children:
+            other.check()
         if status:
             child.check()
         return child.read()

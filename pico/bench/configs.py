@@ -74,6 +74,9 @@ def make_agent_config(ports: Ports) -> str:
             f"    addr: 127.0.0.1:{port}",
             "    access_log:",
             "      disable: true",
+            # As many kept connections as nginx may keep: the default is less than the connections of the load.
+            "    http_client:",
+            "      max_idle_conns: 512",
         ]
     return "\n".join(lines) + "\n"
 

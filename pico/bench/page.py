@@ -20,7 +20,7 @@ answer and the same large bodies travel to the same origin on three ways.
 - **nginx → nginx**: two nginx in between, one worker each, with kept connections and no logs. A tunnel has
   two hops, too, so this is about what it costs at the least, written in C.
 - **Pico**: `pico server` and `pico agent`, one process each, as an operator starts them; access log off,
-  metrics on.
+  metrics on, and as many kept connections to the origin as nginx has.
 
 In each round the three take turns, and a ratio is Pico's figure divided by that of nginx → nginx *in the same
 round*. Tables show medians over the rounds, and the least and the most. Goals are for the medians.
@@ -31,7 +31,8 @@ _AFTER = """\
 
 - **requests, latency**: wrk, one thread, on kept connections; the answer's body has 33 bytes. Every side is
   sent the same `x-pico-endpoint` header. Client, origin and what stands between share the CPUs of the
-  machine.
+  machine. At one connection most of the latency is that of idle CPUs being woken, once a hop; it falls when
+  something else keeps them awake, so look at how far the rounds lie apart.
 - **CPU a request**: the time that both hops spent on a CPU, by the kernel's count, divided by the requests.
 - **64 MiB down and up**: by a client that reads into one buffer and writes from one. Downloads are a file of
   the origin. Uploads end at a small sink that reads them whole and answers then; all sides use the same,

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pico.bench.faults import BenchError
+
 _ROOT = Path("/proc")
 
 #: What resets the peak of the resident memory when it is written to ``clear_refs``.
@@ -16,7 +18,7 @@ _RESET_PEAK = "5"
 
 class Proc:
     """
-    Read the process file system.
+    Read the process file system. Every question raises :class:`BenchError` for a process that has ended.
     """
 
     def __init__(self, root: Path = _ROOT, ticks: int | None = None) -> None:
@@ -31,11 +33,12 @@ class Proc:
         Time that all threads of a process have spent on a CPU: to the nanosecond where the scheduler keeps
         statistics, else in ticks.
         """
+        total = 0
         try:
-            threads = (self._root / str(pid) / "task").iterdir()
-            total = sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads)
+            for thread in (self._root / str(pid) / "task").iterdir():
+                total += int((thread / "schedstat").read_text().split()[0])
         except FileNotFoundError:
-            total = 0
+            total = 0  # A kernel without the statistics, or the process has ended: that will show.
         return total / 1e9 if total else self._tick_seconds(pid)
 
     def resident_bytes(self, pid: int) -> int:
@@ -54,7 +57,10 @@ class Proc:
         """
         Begin anew with the peak.
         """
-        (self._root / str(pid) / "clear_refs").write_text(_RESET_PEAK)
+        try:
+            (self._root / str(pid) / "clear_refs").write_text(_RESET_PEAK)
+        except OSError as error:
+            raise BenchError(f"the peak of process {pid} cannot be reset: {error}") from None
 
     def children(self, pid: int) -> list[int]:
         """
@@ -72,14 +78,20 @@ class Proc:
                 continue  # It has ended meanwhile.
 
     def _tick_seconds(self, pid: int) -> float:
-        fields = _fields((self._root / str(pid) / "stat").read_text())
+        fields = _fields(self._read(pid, "stat"))
         return (int(fields[11]) + int(fields[12])) / self._ticks
 
     def _status(self, pid: int, name: str) -> int:
-        for line in (self._root / str(pid) / "status").read_text().splitlines():
+        for line in self._read(pid, "status").splitlines():
             if line.startswith(name + ":"):
                 return int(line.split()[1]) * 1024
-        raise ValueError(f"process {pid} has no {name}")
+        raise BenchError(f"process {pid} has ended")  # What is left of it has no memory.
+
+    def _read(self, pid: int, name: str) -> str:
+        try:
+            return (self._root / str(pid) / name).read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            raise BenchError(f"process {pid} has ended") from None
 
 
 def _fields(stat: str) -> list[str]:

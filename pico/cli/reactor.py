@@ -28,9 +28,9 @@ def install() -> tuple[Reactor, IReactorTCP, IReactorTime]:
     :return: the same object three times, by what it is used for.
     """
     if sys.platform == "linux":
-        from twisted.internet import epollreactor
+        from pico.net.reactor import install as install_short
 
-        epollreactor.install()
+        install_short()
     from twisted.internet import reactor
 
     return cast(Reactor, reactor), cast(IReactorTCP, reactor), cast(IReactorTime, reactor)

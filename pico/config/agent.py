@@ -18,7 +18,7 @@ class HTTPClient(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     idle_conn_timeout: Annotated[float, Setting(Kind.DURATION, "How long an idle one is kept.")] = 90.0
-    max_idle_conns: Annotated[int, Setting(Kind.COUNT, "How many idle ones are kept.")] = 100
+    max_idle_conns: Annotated[int, Setting(Kind.COUNT, "How many idle ones are kept.")] = 256
 
 
 class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):

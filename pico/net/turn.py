@@ -5,6 +5,7 @@ Work put off to the end of the reactor's turn.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -17,12 +18,17 @@ class Turn:
     However many calls are waiting, the reactor holds one timed call for all of them.
     """
 
-    __slots__ = ("_calls", "_clock")
+    __slots__ = ("_at_end", "_calls")
 
     _log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
+        """
+        :param clock: the reactor. One that knows the end of its turns (:mod:`pico.net.reactor`) is asked for it; with
+            any other one a call that is due at once does the same, at a higher price.
+        """
+        at_end: Callable[[Callable[[], None]], object] | None = getattr(clock, "call_at_turn_end", None)
+        self._at_end = at_end if at_end is not None else partial(clock.callLater, 0)
         self._calls: list[Callable[[], None]] = []
 
     def at_end(self, call: Callable[[], None]) -> None:
@@ -35,7 +41,7 @@ class Turn:
         calls = self._calls
         calls.append(call)
         if len(calls) == 1:
-            self._clock.callLater(0, self._run)
+            self._at_end(self._run)
 
     def _run(self) -> None:
         calls = self._calls

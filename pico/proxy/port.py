@@ -187,8 +187,12 @@ class ProxyPort:
             return self._error(exchange, 405, "method not allowed", "this port forwards requests, not CONNECT tunnels")
         if head.target.startswith(_RESERVED):
             return self._error(exchange, 404, "not found", "paths below /_pico/ and /_piko/ are reserved")
+        known = head.fields.note
         try:
-            endpoint = endpoint_of(head)
+            if isinstance(known, _Known):
+                endpoint = known.endpoint or endpoint_of(head)
+            else:
+                endpoint = endpoint_of(head)
         except RemoteProtocolError as error:
             detail = (
                 "send an x-pico-endpoint header, or a Host whose first label is the endpoint"
@@ -229,14 +233,24 @@ class ProxyPort:
         """
         head = exchange.head
         peer = exchange.server.peer_host
+        fields = head.fields
+        known = fields.note
+        if isinstance(known, _Known) and known.peer == peer and known.host == head.host:
+            return RequestForm(head.path, known.lines)
         lines = request_lines(head, peer=peer, secure=self._secure, trusted=peer in self._trusted)
+        key = exchange.note
+        named = isinstance(key, EndpointKey) and head.host == fields.host
+        fields.note = _Known(peer, head.host, key.endpoint if named and isinstance(key, EndpointKey) else "", lines)
         return RequestForm(head.path, lines)
 
     def response_lines(self, exchange: Exchange, head: ResponseHead) -> list[bytes] | None:
         """
         Rewrite the head for the client.
         """
-        lines = []
+        known = head.fields.note
+        if isinstance(known, list):
+            return known
+        lines: list[bytes] = []
         named = head.connection_options
         for header in head.headers:
             tag = header.tag
@@ -247,6 +261,7 @@ class ProxyPort:
                 return None
             elif tag == Fate.FORWARDED:
                 lines.append(header.line)
+        head.fields.note = lines
         return lines
 
     def failure(self, exchange: Exchange, kind: FailureKind) -> Answer:
@@ -311,6 +326,22 @@ class ProxyPort:
 
     def _error(self, exchange: Exchange, status: int, error: str, detail: str = "") -> Answer:
         return error_answer(status, error, detail, as_page=_wants_page(exchange.head))
+
+
+@attrs.define(eq=False)
+class _Known:
+    """
+    What was worked out for a header section that comes again.
+
+    :ivar peer: whose request it was; another client's goes on with other lines.
+    :ivar host: the host that the request came down to.
+    :ivar endpoint: what the section names; empty when the request's target took part in that.
+    """
+
+    peer: str
+    host: bytes | None
+    endpoint: str
+    lines: list[bytes]
 
 
 @lru_cache(maxsize=4096)

@@ -353,7 +353,7 @@ class MemoryTransport:
 
     def _refuse(self) -> bool:
         """
-        What comes to a connection that is gone is answered with a reset.
+        What is unread when a connection goes, or comes later, is answered with a reset.
         """
         if self._pipe.frozen or not self._incoming.size:
             return False
@@ -405,7 +405,6 @@ class MemoryTransport:
         return self.queued < before
 
     def _lose(self, reason: Exception) -> None:
-        unread = self._incoming.size
         self._life = _Life.LOST
         self._wants_read = self._wants_write = False
         self._queue.clear()
@@ -414,7 +413,6 @@ class MemoryTransport:
             self._outgoing.broken = True
         else:
             self._outgoing.ended = True
-            self._outgoing.broken = self._outgoing.broken or bool(unread)
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.stopProducing()

@@ -48,7 +48,7 @@ from pico.wire.yamux.session import Role, Session
 from pico.wire.yamux.stream import State, Stream
 
 #: Bytes of one write to the carrier, about.
-FLUSH_SIZE = 262_144
+FLUSH_SIZE = 65_536
 
 #: The least seconds between two looks at streams that the peer keeps waiting.
 _RESOLUTION = 1.0

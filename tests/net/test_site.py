@@ -192,6 +192,17 @@ class SiteTests(SynchronousTestCase):
         """
         status, _, _ = self.ask("/health", "GET", "Content-Length: 1000000", body=bytes(1_000_000))
         self.assertEqual(status, 200)
+        for size in (10, 1_000_000, None):
+            body = self.site.getContentFile(size)
+            body.write(bytes(1000))
+            self.assertEqual(body.getvalue(), b"")
+
+    def test_form(self) -> None:
+        """
+        Nobody looks into forms.
+        """
+        headers = ("Content-Type: multipart/form-data; boundary=x", "Content-Length: 4")
+        self.assertEqual(self.ask("/health", "POST", *headers, body=b"junk")[0], 405)
 
     def test_slow_request(self) -> None:
         """

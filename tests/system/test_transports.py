@@ -120,7 +120,7 @@ class Peer(Protocol):
     """
 
     def __init__(self) -> None:
-        self.received = b""
+        self.received = bytearray()
         self._made: Deferred[Peer] = Deferred()
         self._read_end: Deferred[Peer] = Deferred()
         self._lost: Deferred[type[BaseException]] = Deferred()

@@ -4,7 +4,7 @@ The connection in memory behaves like those that it stands in for.
 
 from __future__ import annotations
 
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
@@ -98,6 +98,24 @@ class MemoryPipeTests(SynchronousTestCase):
         pipe.frozen = False
         pipe.pump()
         self.assertEqual((self.there.received, self.there.read_ends), (b"hello", 1))
+
+    def test_frozen_break(self) -> None:
+        """
+        Neither side of a frozen pipe learns that the other broke or refuses what it is sent.
+        """
+        for end in ("abortConnection", "loseConnection"):
+            self.setUp()
+            pipe = self.make()
+            pipe.frozen = True
+            getattr(pipe.right, end)()
+            pipe.left.write(bytes(100_000))
+            pipe.pump()
+            pipe.left.write(b"more")
+            pipe.pump()
+            self.assertEqual((len(self.there.reasons), self.here.reasons), (1, []))
+            pipe.frozen = False
+            pipe.pump()
+            self.assertEqual(self.here.lost, ConnectionLost)
 
     def test_clock(self) -> None:
         """

@@ -8,7 +8,7 @@ import enum
 import re
 
 from pico.errors import RemoteProtocolError
-from pico.wire.http1.events import Data, EndOfMessage, Event
+from pico.wire.http1.events import END, Data, EndOfMessage, Event
 from pico.wire.http1.head import fault_in_part, parse_trailers
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
@@ -122,7 +122,7 @@ class ChunkedReader:
         """
         if data.startswith(b"\r\n", position):
             self.rest = data[position + 2 :]
-            events.append(EndOfMessage([]))
+            events.append(END)
             return True
         limits = self._limits
         found = data.find(b"\r\n\r\n", position)

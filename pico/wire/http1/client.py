@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pico.errors import LocalProtocolError, RemoteProtocolError
 from pico.wire.http1.body import ChunkedReader
-from pico.wire.http1.events import Data, EndOfMessage, Event, Failed, Framing
+from pico.wire.http1.events import END, Data, Event, Failed, Framing
 from pico.wire.http1.head import parse_response
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.incoming import HeadCollector
@@ -204,7 +204,13 @@ class ClientConnection:
         """
         events: list[Event] = []
         try:
-            self._read(data, events)
+            if self._reading is _R_HEAD and not self._collector.part:
+                found = data.find(b"\r\n\r\n")
+                if 0 <= found <= self._limits.header_bytes - 4:
+                    # Nearly always: the head is there as a whole.
+                    data = self._head_read(data[:found], data[found + 4 :], events)
+            if data:
+                self._read(data, events)
         except RemoteProtocolError as error:
             self._dead()
             events.append(Failed(RemoteProtocolError(502, error.reason)))
@@ -219,7 +225,7 @@ class ClientConnection:
             return []
         self._dead()
         if reading is _R_EOF:
-            return [EndOfMessage([])]
+            return [END]
         if reading is _R_IDLE:
             return []
         return [Failed(RemoteProtocolError(502, "response ended early"))]
@@ -249,7 +255,7 @@ class ClientConnection:
                 events.append(Data(data if size == left else data[:left]))
                 data = data[left:]
                 self._ended()
-                events.append(EndOfMessage([]))
+                events.append(END)
             elif reading is _R_CHUNKED and self._chunks is not None:
                 chunks = self._chunks
                 if not chunks.read(data, events):
@@ -279,8 +285,16 @@ class ClientConnection:
             if self._collector.too_long_line(self._limits.start_line):
                 raise RemoteProtocolError(502, "status line too long")
             return b""
-        lines, rest = taken
-        head = parse_response(lines, self._cache, self._limits, self._method, self._upgrade)
+        return self._head_read(taken[0], taken[1], events)
+
+    def _head_read(self, raw: bytes, rest: bytes, events: list[Event]) -> bytes:
+        """
+        Read a whole head.
+
+        :param rest: what came behind it.
+        :return: what of that is not read.
+        """
+        head = parse_response(raw, self._cache, self._limits, self._method, self._upgrade)
         if head.informational:
             self._interim += 1
             if self._interim > self._limits.interim:
@@ -296,8 +310,13 @@ class ClientConnection:
             self.keep_alive = False
         elif framing is Framing.NONE or (framing is Framing.LENGTH and not head.content_length):
             self._ended()
-            events.append(EndOfMessage([]))
+            events.append(END)
         elif framing is Framing.LENGTH:
+            if len(rest) == head.content_length:
+                self._reading = _R_IDLE
+                events.append(Data(rest))
+                events.append(END)
+                return b""
             self._left = head.content_length
             self._reading = _R_LENGTH
         elif framing is Framing.CHUNKED:

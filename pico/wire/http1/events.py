@@ -9,7 +9,7 @@ import enum
 import attrs
 
 from pico.errors import RemoteProtocolError
-from pico.wire.http1.headers import Header
+from pico.wire.http1.headers import Fields, Header
 
 
 class Framing(enum.Enum):
@@ -37,6 +37,7 @@ class RequestHead:
     :ivar expect_continue: the client waits for a 100 before it sends the body.
     :ivar upgrade: the value of Upgrade, if Connection names it.
     :ivar connection_options: header names, in lower case, that Connection names besides the usual ones.
+    :ivar fields: the header section, shared with other messages that have the same.
     """
 
     method: bytes
@@ -51,6 +52,7 @@ class RequestHead:
     upgrade: bytes | None
     host: bytes | None
     connection_options: frozenset[bytes] | None
+    fields: Fields
 
 
 @attrs.define
@@ -70,6 +72,7 @@ class ResponseHead:
     keep_alive: bool
     upgrade: bytes | None
     connection_options: frozenset[bytes] | None
+    fields: Fields
 
     @property
     def informational(self) -> bool:
@@ -105,5 +108,8 @@ class Failed:
 
     error: RemoteProtocolError
 
+
+#: The end of a message without trailers; one object for all of them.
+END = EndOfMessage([])
 
 Event = RequestHead | ResponseHead | Data | EndOfMessage | Failed

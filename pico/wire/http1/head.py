@@ -11,12 +11,11 @@ from collections.abc import Sequence
 
 from pico.errors import RemoteProtocolError
 from pico.wire.http1.events import Framing, RequestHead, ResponseHead
-from pico.wire.http1.headers import Header, HeaderCache, Role
+from pico.wire.http1.headers import Header, HeaderCache, is_authority
 from pico.wire.http1.limits import Limits
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21\x22\x24-\x7e]+) HTTP/(\d)\.(\d)")
 _STATUS_LINE = re.compile(rb"HTTP/(\d)\.(\d) ([1-9]\d\d)(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?")
-_AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::\d{0,5})?")
 _ABSOLUTE = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE)
 _DIGITS = re.compile(rb"\d{1,19}")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -24,15 +23,10 @@ _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 #: Words of Connection that are not names of headers to take away.
 _USUAL = frozenset({b"close", b"keep-alive", b"upgrade", b"te"})
 
-_HOST = Role.HOST
-_CONTENT_LENGTH = Role.CONTENT_LENGTH
-_TRANSFER_ENCODING = Role.TRANSFER_ENCODING
-_CONNECTION = Role.CONNECTION
-_EXPECT = Role.EXPECT
-
 _NONE = Framing.NONE
 _LENGTH = Framing.LENGTH
 _CHUNKED = Framing.CHUNKED
+_EOF = Framing.EOF
 
 REASONS: dict[int, bytes] = {
     100: b"Continue",
@@ -71,14 +65,14 @@ REASONS: dict[int, bytes] = {
 }
 
 
-def parse_request(lines: list[bytes], cache: HeaderCache, limits: Limits) -> RequestHead:
+def parse_request(head: bytes, cache: HeaderCache, limits: Limits) -> RequestHead:
     """
     Read a request's head.
 
-    :param lines: the request line and the header lines, each without its CRLF.
+    :param head: the request line and the header lines, with CRLF between them.
     :raises RemoteProtocolError: with the status to answer.
     """
-    line = lines[0]
+    line, _, section = head.partition(b"\r\n")
     if len(line) > limits.start_line:
         raise RemoteProtocolError(414, "request line too long")
     match = _REQUEST_LINE.fullmatch(line)
@@ -88,82 +82,52 @@ def parse_request(lines: list[bytes], cache: HeaderCache, limits: Limits) -> Req
     if major != b"1":
         raise RemoteProtocolError(505, "HTTP version not supported")
     version = 10 if minor == b"0" else 11
-    if len(lines) - 1 > limits.headers:
+    if section.count(b"\r\n") >= limits.headers:
         raise RemoteProtocolError(431, "too many headers")
-    headers: list[Header] = []
-    host: bytes | None = None
-    length: bytes | None = None
-    coding: bytes | None = None
-    expect: bytes | None = None
-    upgrade: bytes | None = None
-    connection: bytes | None = None
-    read = cache.header
-    for index in range(1, len(lines)):
-        header = read(lines[index])
-        headers.append(header)
-        role = header.role
-        if role:
-            value = header.value
-            if role == _HOST:
-                if host is not None:
-                    raise RemoteProtocolError(400, "more than one Host header")
-                host = value
-            elif role == _CONNECTION:
-                connection = value if connection is None else connection + b"," + value
-            elif role == _CONTENT_LENGTH:
-                if length is not None:
-                    raise RemoteProtocolError(400, "more than one Content-Length")
-                length = value
-            elif role == _TRANSFER_ENCODING:
-                if coding is not None:
-                    raise RemoteProtocolError(400, "more than one Transfer-Encoding")
-                coding = value
-            elif role == _EXPECT:
-                expect = value
-            else:
-                upgrade = value if upgrade is None else upgrade + b", " + value
-    if host is None:
-        if version == 11:
-            raise RemoteProtocolError(400, "missing Host header")
-    elif _AUTHORITY.fullmatch(host) is None:
-        raise RemoteProtocolError(400, "invalid Host header")
+    fields = cache.fields(section)
+    host = fields.host
+    if host is None and version == 11:
+        raise RemoteProtocolError(400, "missing Host header")
     path = target
     if target[0] != 0x2F:
         path, host = _other_form(method, target, host)
     framing = _NONE
     content_length = 0
-    if coding is not None:
-        _check_coding(coding, length, version, 400)
+    if fields.coding is not None:
+        _check_coding(fields.coding, fields.length, version, 400)
         framing = _CHUNKED
-    elif length is not None:
-        content_length = _content_length(length, 400)
+    elif fields.length is not None:
+        content_length = _content_length(fields.length, 400)
         if content_length:
             framing = _LENGTH
     keep_alive = version == 11
+    upgrade: bytes | None = None
     options: frozenset[bytes] | None = None
-    if connection is not None:
-        words = connection_words(connection, 400)
+    words = fields.words
+    if words is not None:
         keep_alive = b"close" not in words and (version == 11 or b"keep-alive" in words)
-        if b"upgrade" not in words or version == 10:
-            upgrade = None
+        if version == 11 and b"upgrade" in words:
+            upgrade = fields.upgrade
         options = words - _USUAL or None
-    else:
-        upgrade = None
-    if expect is not None and expect.lower() != b"100-continue":
-        raise RemoteProtocolError(417, "unknown expectation")
+    expect_continue = False
+    if fields.expect is not None:
+        if fields.expect.lower() != b"100-continue":
+            raise RemoteProtocolError(417, "unknown expectation")
+        expect_continue = version == 11 and framing is not _NONE
     return RequestHead(
         method,
         target,
         path,
         version,
-        headers,
+        fields.headers,
         framing,
         content_length,
         keep_alive,
-        expect is not None and version == 11 and framing is not _NONE,
+        expect_continue,
         upgrade,
         host,
         options,
+        fields,
     )
 
 
@@ -174,7 +138,7 @@ def _other_form(method: bytes, target: bytes, host: bytes | None) -> tuple[bytes
     :return: what it comes down to, and the host.
     """
     if method == b"CONNECT":
-        if b":" not in target or _AUTHORITY.fullmatch(target) is None:
+        if b":" not in target or not is_authority(target):
             raise RemoteProtocolError(400, "malformed target of CONNECT")
         return target, host
     if target == b"*":
@@ -185,7 +149,7 @@ def _other_form(method: bytes, target: bytes, host: bytes | None) -> tuple[bytes
     if match is None:
         raise RemoteProtocolError(400, "malformed request target")
     authority, path = match.groups()
-    if _AUTHORITY.fullmatch(authority) is None or authority.startswith(b":"):
+    if not is_authority(authority) or authority.startswith(b":"):
         raise RemoteProtocolError(400, "malformed request target")
     if not path:
         path = b"*" if method == b"OPTIONS" else b"/"
@@ -196,84 +160,72 @@ def _other_form(method: bytes, target: bytes, host: bytes | None) -> tuple[bytes
 
 
 def parse_response(
-    lines: list[bytes], cache: HeaderCache, limits: Limits, method: bytes, upgrade_asked: bool
+    head: bytes, cache: HeaderCache, limits: Limits, method: bytes, upgrade_asked: bool
 ) -> ResponseHead:
     """
     Read a response's head.
 
+    :param head: the status line and the header lines, with CRLF between them.
     :param method: of the request that it answers, which decides whether there is a body.
     :param upgrade_asked: whether a 101 may come.
-    :raises RemoteProtocolError: always 502.
+    :raises RemoteProtocolError: with what is wrong; the code means nothing here.
     """
-    line = lines[0]
+    line, _, section = head.partition(b"\r\n")
+    version, status, reason = _USUAL_STATUS.get(line) or _status(line, limits)
+    if section.count(b"\r\n") >= limits.headers:
+        raise RemoteProtocolError(502, "too many headers")
+    fields = cache.fields(section)
+    content_length = 0
+    if fields.coding is not None:
+        _check_coding(fields.coding, fields.length, version, 502)
+    elif fields.length is not None:
+        content_length = _content_length(fields.length, 502)
+    if status < 200 or status == 204 or status == 304 or method == b"HEAD":
+        if fields.coding is not None and (status < 200 or status == 204):
+            raise RemoteProtocolError(502, "Transfer-Encoding in a response that has no body")
+        framing = _NONE
+        content_length = 0
+    elif fields.coding is not None:
+        framing = _CHUNKED
+    elif fields.length is not None:
+        framing = _LENGTH
+    else:
+        framing = _EOF
+    keep_alive = version == 11
+    upgrade: bytes | None = None
+    options: frozenset[bytes] | None = None
+    words = fields.words
+    if words is not None:
+        keep_alive = b"close" not in words and (version == 11 or b"keep-alive" in words)
+        if status == 101 and b"upgrade" in words:
+            upgrade = fields.upgrade
+        options = words - _USUAL or None
+    if status == 101 and (not upgrade_asked or upgrade is None):
+        raise RemoteProtocolError(502, "101 without an upgrade that was asked for")
+    if framing is _EOF:
+        keep_alive = False
+    return ResponseHead(
+        status, reason, version, fields.headers, framing, content_length, keep_alive, upgrade, options, fields
+    )
+
+
+def _status(line: bytes, limits: Limits) -> tuple[int, int, bytes]:
+    """
+    Read a status line.
+
+    :return: version, status and reason.
+    """
     match = _STATUS_LINE.fullmatch(line) if len(line) <= limits.start_line else None
     if match is None:
         raise RemoteProtocolError(502, "malformed status line")
     major, minor, code, reason = match.groups()
     if major != b"1":
         raise RemoteProtocolError(502, "HTTP version not supported")
-    version = 10 if minor == b"0" else 11
-    status = int(code)
-    if len(lines) - 1 > limits.headers:
-        raise RemoteProtocolError(502, "too many headers")
-    headers: list[Header] = []
-    length: bytes | None = None
-    coding: bytes | None = None
-    upgrade: bytes | None = None
-    connection: bytes | None = None
-    read = cache.header
-    for index in range(1, len(lines)):
-        header = read(lines[index])
-        headers.append(header)
-        role = header.role
-        if role:
-            value = header.value
-            if role == _CONNECTION:
-                connection = value if connection is None else connection + b"," + value
-            elif role == _CONTENT_LENGTH:
-                if length is not None:
-                    raise RemoteProtocolError(502, "more than one Content-Length")
-                length = value
-            elif role == _TRANSFER_ENCODING:
-                if coding is not None:
-                    raise RemoteProtocolError(502, "more than one Transfer-Encoding")
-                coding = value
-            elif role == Role.UPGRADE:
-                upgrade = value
-    content_length = 0
-    if coding is not None:
-        _check_coding(coding, length, version, 502)
-    elif length is not None:
-        content_length = _content_length(length, 502)
-    if status < 200 or status == 204 or status == 304 or method == b"HEAD":
-        if coding is not None and (status < 200 or status == 204):
-            raise RemoteProtocolError(502, "Transfer-Encoding in a response that has no body")
-        framing = _NONE
-        content_length = 0
-    elif coding is not None:
-        framing = _CHUNKED
-    elif length is not None:
-        framing = _LENGTH
-    else:
-        framing = Framing.EOF
-    keep_alive = version == 11
-    options: frozenset[bytes] | None = None
-    if connection is not None:
-        words = connection_words(connection, 502)
-        keep_alive = b"close" not in words and (version == 11 or b"keep-alive" in words)
-        if b"upgrade" not in words:
-            upgrade = None
-        options = words - _USUAL or None
-    else:
-        upgrade = None
-    if status == 101:
-        if not upgrade_asked or upgrade is None:
-            raise RemoteProtocolError(502, "101 without an upgrade that was asked for")
-    else:
-        upgrade = None
-    if framing is Framing.EOF:
-        keep_alive = False
-    return ResponseHead(status, reason or b"", version, headers, framing, content_length, keep_alive, upgrade, options)
+    return (10 if minor == b"0" else 11), int(code), reason or b""
+
+
+#: The status lines of nearly all responses, read already.
+_USUAL_STATUS = {b"HTTP/1.1 %d %b" % (status, reason): (11, status, reason) for status, reason in REASONS.items()}
 
 
 def parse_trailers(lines: Sequence[bytes], cache: HeaderCache, status: int) -> list[Header]:
@@ -310,22 +262,6 @@ _NO_TRAILER = frozenset(
         b"trailer",
     }
 )
-
-
-def connection_words(value: bytes, status: int) -> frozenset[bytes]:
-    """
-    The words of a Connection header, in lower case.
-
-    :raises RemoteProtocolError: ``status``, for a word that is not a token.
-    """
-    words = set()
-    for word in value.lower().split(b","):
-        word = word.strip(b" \t")
-        if word:
-            if _TOKEN.fullmatch(word) is None:
-                raise RemoteProtocolError(status, "malformed Connection header")
-            words.add(word)
-    return frozenset(words)
 
 
 def _content_length(value: bytes, status: int) -> int:

@@ -62,6 +62,14 @@ class Header:
 # token ":" OWS field-value OWS. A field value is visible characters, spaces, tabs and obs-text; folding is not in it.
 _LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
 
+_AUTHORITY = re.compile(
+    rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::\d{0,5})?"
+)
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+#: Longer sections are unlikely to come again.
+_MAX_SECTION = 2048
+
 #: Longer lines are unlikely to come again.
 _MAX_KEPT = 256
 
@@ -73,15 +81,72 @@ def _no_tag(name: bytes) -> int:
     return 0
 
 
+class Fields:
+    """
+    The header section of a message, and what of it concerns the message itself.
+
+    Sections that come again are the same object, so it is read only, but for ``note``.
+
+    :ivar length: the value of Content-Length, unchecked.
+    :ivar coding: the value of Transfer-Encoding, unchecked.
+    :ivar words: the words of Connection in lower case; ``None`` without that header.
+    :ivar note: free for the application: what it has worked out from ``headers``.
+    """
+
+    __slots__ = ("coding", "expect", "headers", "host", "length", "note", "upgrade", "words")
+
+    def __init__(self, headers: list[Header]) -> None:
+        """
+        :raises RemoteProtocolError: 400, when a header that decides about the message stands there twice.
+        """
+        self.headers = headers
+        self.host: bytes | None = None
+        self.length: bytes | None = None
+        self.coding: bytes | None = None
+        self.words: frozenset[bytes] | None = None
+        self.expect: bytes | None = None
+        self.upgrade: bytes | None = None
+        self.note: object = None
+        connection: bytes | None = None
+        for header in headers:
+            role = header.role
+            if not role:
+                continue
+            value = header.value
+            if role == Role.HOST:
+                if self.host is not None:
+                    raise RemoteProtocolError(400, "more than one Host header")
+                self.host = value
+            elif role == Role.CONNECTION:
+                connection = value if connection is None else connection + b"," + value
+            elif role == Role.CONTENT_LENGTH:
+                if self.length is not None:
+                    raise RemoteProtocolError(400, "more than one Content-Length")
+                self.length = value
+            elif role == Role.TRANSFER_ENCODING:
+                if self.coding is not None:
+                    raise RemoteProtocolError(400, "more than one Transfer-Encoding")
+                self.coding = value
+            elif role == Role.EXPECT:
+                self.expect = value
+            else:
+                self.upgrade = value if self.upgrade is None else self.upgrade + b", " + value
+        if connection is not None:
+            self.words = connection_words(connection)
+        if self.host is not None and _AUTHORITY.fullmatch(self.host) is None:
+            raise RemoteProtocolError(400, "invalid Host header")
+
+
 class HeaderCache:
     """
-    The header lines seen lately, of any number of connections.
+    The header lines, and whole header sections, seen lately, of any number of connections.
 
-    It holds at most twice ``size`` lines of at most 256 bytes: when the younger half is full the older one is dropped.
-    Lines that may hold a secret are not kept.
+    It holds at most twice ``size`` lines of at most 256 bytes, and twice an eighth of ``size`` sections of at most
+    2 KiB: when the younger half is full the older one is dropped. Lines that may hold a secret are not kept, nor
+    sections with such a line.
     """
 
-    __slots__ = ("_old", "_size", "_tag_of", "_young")
+    __slots__ = ("_old", "_old_sections", "_size", "_tag_of", "_young", "_young_sections")
 
     def __init__(self, tag_of: Callable[[bytes], int] = _no_tag, size: int = 2048) -> None:
         """
@@ -91,6 +156,29 @@ class HeaderCache:
         self._size = size
         self._young: dict[bytes, Header] = {}
         self._old: dict[bytes, Header] = {}
+        self._young_sections: dict[bytes, Fields] = {}
+        self._old_sections: dict[bytes, Fields] = {}
+
+    def fields(self, section: bytes) -> Fields:
+        """
+        Read a header section: lines with CRLF between them.
+
+        :raises RemoteProtocolError: 400, for anything but field lines, and for contradictions.
+        """
+        fields = self._young_sections.get(section)
+        if fields is not None:
+            return fields
+        fields = self._old_sections.get(section)
+        if fields is None:
+            headers = [self.header(line) for line in section.split(b"\r\n")] if section else []
+            fields = Fields(headers)
+            if len(section) > _MAX_SECTION or any(_SECRET.search(header.name) for header in headers):
+                return fields
+        if len(self._young_sections) >= self._size // 8:
+            self._old_sections = self._young_sections
+            self._young_sections = {}
+        self._young_sections[section] = fields
+        return fields
 
     def header(self, line: bytes) -> Header:
         """
@@ -135,3 +223,26 @@ def _fault(line: bytes) -> str:
     if re.fullmatch(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name) is None:
         return "invalid header name"
     return "invalid character in a header value"
+
+
+def connection_words(value: bytes) -> frozenset[bytes]:
+    """
+    The words of a Connection header, in lower case.
+
+    :raises RemoteProtocolError: 400, for a word that is not a token.
+    """
+    words = set()
+    for word in value.lower().split(b","):
+        word = word.strip(b" \t")
+        if word:
+            if _TOKEN.fullmatch(word) is None:
+                raise RemoteProtocolError(400, "malformed Connection header")
+            words.add(word)
+    return frozenset(words)
+
+
+def is_authority(value: bytes) -> bool:
+    """
+    Whether a value is a host with an optional port (RFC 3986 section 3.2, without user information).
+    """
+    return _AUTHORITY.fullmatch(value) is not None

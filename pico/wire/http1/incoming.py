@@ -27,11 +27,11 @@ class HeadCollector:
         self._status = status
         self.part = b""
 
-    def take(self, data: bytes) -> tuple[list[bytes], bytes] | None:
+    def take(self, data: bytes) -> tuple[bytes, bytes] | None:
         """
         Add bytes.
 
-        :return: the lines of a whole head and what came behind it, or ``None`` while it is not whole.
+        :return: a whole head without its empty line, and what came behind it, or ``None`` while it is not whole.
         :raises RemoteProtocolError: for a head that is too large, or a line that is not ended by CRLF.
         """
         if self.part:
@@ -41,8 +41,8 @@ class HeadCollector:
             self.part = b""
             self._scanned = 0
             if found + 4 == len(data):
-                return data[:found].split(b"\r\n"), b""
-            return data[:found].split(b"\r\n"), data[found + 4 :]
+                return data[:found], b""
+            return data[:found], data[found + 4 :]
         fault = fault_in_part(data if found < 0 else data[:found], self._scanned)
         if fault:
             raise RemoteProtocolError(400 if self._status == 431 else self._status, fault)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pico.errors import LocalProtocolError, RemoteProtocolError
 from pico.wire.http1.body import ChunkedReader
-from pico.wire.http1.events import Data, EndOfMessage, Event, Failed, Framing, RequestHead
+from pico.wire.http1.events import END, Data, Event, Failed, Framing, RequestHead
 from pico.wire.http1.head import REASONS, parse_request
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.incoming import HeadCollector
@@ -143,7 +143,19 @@ class ServerConnection:
         """
         events: list[Event] = []
         try:
-            self._read(data, events)
+            if (
+                self._reading is _R_HEAD
+                and data.find(b"\r\n\r\n") == len(data) - 4
+                and not self._collector.part
+                and data[0] != 0x0D
+                and len(data) <= self._limits.header_bytes
+            ):
+                # Nearly always: one whole head and nothing else.
+                request = self._request = parse_request(data[:-4], self._cache, self._limits)
+                events.append(request)
+                self._head_read(request, events)
+            else:
+                self._read(data, events)
         except RemoteProtocolError as error:
             self._reading = _R_DEAD
             self._held = b""
@@ -325,7 +337,7 @@ class ServerConnection:
                 data = data[left:]
             self._left = 0
             self._reading = _R_ENDED
-            events.append(EndOfMessage([]))
+            events.append(END)
         elif reading is _R_CHUNKED and self._chunks is not None:
             chunks = self._chunks
             if not chunks.read(data, events):
@@ -364,23 +376,30 @@ class ServerConnection:
             if collector.too_long_line(self._limits.start_line):
                 raise RemoteProtocolError(414, "request line too long")
             return b""
-        lines, rest = taken
-        request = self._request = parse_request(lines, self._cache, self._limits)
+        raw, rest = taken
+        request = self._request = parse_request(raw, self._cache, self._limits)
         events.append(request)
-        framing = request.framing
-        if framing is Framing.NONE:
-            self._reading = _R_ENDED
-            events.append(EndOfMessage([]))
+        self._head_read(request, events)
+        if request.framing is Framing.NONE:
             if rest:
                 self._held = rest
             return b""
-        if framing is Framing.LENGTH:
+        return rest
+
+    def _head_read(self, request: RequestHead, events: list[Event]) -> None:
+        """
+        Make ready for what follows a head.
+        """
+        framing = request.framing
+        if framing is Framing.NONE:
+            self._reading = _R_ENDED
+            events.append(END)
+        elif framing is Framing.LENGTH:
             self._left = request.content_length
             self._reading = _R_LENGTH
         else:
             self._chunks = ChunkedReader(self._cache, self._limits, 400)
             self._reading = _R_CHUNKED
-        return rest
 
 
 def _status_line(status: int, reason: bytes) -> bytes:
