@@ -62,7 +62,11 @@ class Distribution:
         """
         Count one value.
         """
-        self.counts[bisect_left(self.bounds, value)] += 1
+        bounds = self.bounds
+        if value <= bounds[0]:
+            self.counts[0] += 1
+        else:
+            self.counts[bisect_left(bounds, value)] += 1
         self.total += value
 
     def cumulative(self) -> list[tuple[str, float]]:

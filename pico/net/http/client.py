@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pico.net.http.gateway import Backend, FailureKind
-from pico.net.http.transport import IStreamTransport, hand_over
+from pico.net.http.transport import JOINED, IStreamTransport, hand_over, write_all
 from pico.wire.http1.client import ClientConnection
 from pico.wire.http1.events import Data, EndOfMessage, Event, Failed, ResponseHead
 from pico.wire.http1.headers import Header, HeaderCache
@@ -229,11 +229,14 @@ class HTTPClientProtocol:
         """
         out = self._out
         if out and self.use is not _CLOSED:
+            self._out = []
             if len(out) == 1:
                 self.transport.write(out[0])
+            elif len(out) == 2 and len(out[1]) < JOINED:
+                # A head with a small body: one piece for the tunnel, and for whoever reads at its other end.
+                self.transport.write(out[0] + out[1])
             else:
-                self.transport.writeSequence(out)
-            self._out = []
+                write_all(self.transport, out)
 
     def pause_reading(self) -> None:
         """

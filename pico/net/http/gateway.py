@@ -52,7 +52,7 @@ class FailureKind(enum.Enum):
     CLIENT_GONE = "client gone"
 
 
-@attrs.frozen
+@attrs.define
 class RequestForm:
     """
     A request as it goes to the backend.

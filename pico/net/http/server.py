@@ -24,7 +24,7 @@ from zope.interface import implementer
 from pico.net.deadlines import Deadline, Deadlines
 from pico.net.http.answers import Answer
 from pico.net.http.gateway import Application, Exchanger
-from pico.net.http.transport import IStreamTransport, hand_over
+from pico.net.http.transport import JOINED, IStreamTransport, hand_over, write_all
 from pico.wire.http1.events import Data, EndOfMessage, Event, Failed, RequestHead
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import DEFAULT_LIMITS, Limits
@@ -290,11 +290,14 @@ class HTTPServerProtocol:
         """
         out = self._out
         if out and self.phase is not _CLOSED:
+            self._out = []
             if len(out) == 1:
                 self.transport.write(out[0])
+            elif len(out) == 2 and len(out[1]) < JOINED:
+                # A head with a small body: one piece for the tunnel, and for whoever reads at its other end.
+                self.transport.write(out[0] + out[1])
             else:
-                self.transport.writeSequence(out)
-            self._out = []
+                write_all(self.transport, out)
 
     def answer(self, answer: Answer) -> None:
         """

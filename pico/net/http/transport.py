@@ -4,6 +4,8 @@ What the HTTP protocols need of a transport.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer, ITransport
 from zope.interface import Attribute
 
@@ -33,3 +35,17 @@ def hand_over(transport: IStreamTransport, protocol: IProtocol) -> None:
     transport.unregisterProducer()
     transport.protocol = protocol
     protocol.makeConnection(transport)
+
+
+#: Pieces below so many bytes are joined rather than written one by one.
+JOINED = 16_384
+
+
+def write_all(transport: IStreamTransport, pieces: Sequence[bytes]) -> None:
+    """
+    Write several pieces, joined if they are small together.
+    """
+    if sum(map(len, pieces)) < JOINED:
+        transport.write(b"".join(pieces))
+    else:
+        transport.writeSequence(pieces)
