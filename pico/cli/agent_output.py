@@ -15,6 +15,8 @@ from pico.agent.events import AgentConnected, AgentEvent, AgentLost, AgentRefuse
 from pico.config.addresses import parse_service
 from pico.config.agent import AgentConfig
 
+_log = Logger(namespace="client")
+
 
 class AgentOutput:
     """
@@ -22,8 +24,6 @@ class AgentOutput:
 
     What happens to the tunnels goes to the log, which is for the daemon's operator as well.
     """
-
-    _log = Logger(namespace="client")
 
     def __init__(self, config: AgentConfig, stream: TextIO) -> None:
         self._config = config
@@ -53,17 +53,15 @@ class AgentOutput:
             self._request(event)
         elif isinstance(event, AgentConnected):
             node = f" (node {event.node})" if event.node else ""
-            self._log.info(
-                "{endpoint}: connected to {url}{suffix}", endpoint=event.endpoint, url=event.url, suffix=node
-            )
+            _log.info("{endpoint}: connected to {url}{suffix}", endpoint=event.endpoint, url=event.url, suffix=node)
         elif isinstance(event, AgentRefused):
-            self._log.error(
+            _log.error(
                 "{endpoint}: refused by the node: {reason}; trying again once a minute",
                 endpoint=event.endpoint,
                 reason=event.reason,
             )
         elif isinstance(event, AgentLost):
-            self._log.warn(
+            _log.warn(
                 "{endpoint}: {reason}; dialling again in {retry_in:.1f}s",
                 endpoint=event.endpoint,
                 reason=event.reason,

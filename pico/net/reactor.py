@@ -49,7 +49,7 @@ class ShortEPollReactor(epollreactor.EPollReactor):
             except Exception:
                 _log.failure("a call at the end of the turn failed")
 
-    def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - Twisted's name
+    def doPoll(self, timeout: float | None) -> None:
         """
         Wait for events and act on them.
         """

@@ -189,10 +189,7 @@ class ProxyPort:
             return self._error(exchange, 404, "not found", "paths below /_pico/ and /_piko/ are reserved")
         known = head.fields.note
         try:
-            if isinstance(known, _Known):
-                endpoint = known.endpoint or endpoint_of(head)
-            else:
-                endpoint = endpoint_of(head)
+            endpoint = (known.endpoint if isinstance(known, _Known) else "") or endpoint_of(head)
         except RemoteProtocolError as error:
             detail = (
                 "send an x-pico-endpoint header, or a Host whose first label is the endpoint"

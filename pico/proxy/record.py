@@ -12,6 +12,8 @@ from pico.names import EndpointKey
 from pico.net.http.exchange import Exchange
 from pico.net.http.gateway import FailureKind
 
+_log = Logger(namespace="proxy.access")
+
 
 @attrs.frozen
 class AccessLogSettings:
@@ -41,8 +43,6 @@ class Recorder:
 
     The names are those of Piko with ``pico`` for ``piko``. Sizes are of bodies, in bytes.
     """
-
-    _log = Logger(namespace="proxy.access")
 
     def __init__(self, metrics: Metrics, access_log: AccessLogSettings) -> None:
         self._access_log = access_log
@@ -131,7 +131,7 @@ class Recorder:
         if exchange.status >= 500 and level in (LogLevel.debug, LogLevel.info):
             level = LogLevel.warn
         key = exchange.note
-        self._log.emit(
+        _log.emit(
             level,
             "{method} {path} {status} {endpoint} {client} {duration_ms:.1f}ms {bytes_out}B",
             client=exchange.server.peer_host,

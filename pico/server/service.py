@@ -19,6 +19,8 @@ from pico.proxy.port import ProxyPort
 from pico.server.view import NodeView
 from pico.upstream.port import UpstreamPort
 
+_log = Logger(namespace="server")
+
 
 @attrs.frozen
 class Binding:
@@ -43,8 +45,6 @@ class NodeService(Service):
     :class:`pico.errors.ListenError` says which. ``stopService`` drains: not ready any more, agents told, no new
     connections, those that are there served to their end, at most for the grace period. Then what is left is cut.
     """
-
-    _log = Logger(namespace="server")
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class NodeService(Service):
         self._view.admin_addr = advertised(self._admin.advertise, admin)
         self._view.proxy_addr = advertised(self._proxy.advertise, proxy)
         self._view.ready = True
-        self._log.info(
+        _log.info(
             "pico node {node} ready: proxy {proxy}, upstream {upstream}, admin {admin}",
             node=self._node_id,
             proxy=_shown(self._proxy.address, proxy),
@@ -101,7 +101,7 @@ class NodeService(Service):
     async def _drain(self) -> None:
         self._view.ready = False
         in_flight = self._upstream_port.in_flight
-        self._log.info("draining: {requests} requests in flight", requests=in_flight)
+        _log.info("draining: {requests} requests in flight", requests=in_flight)
         self._upstream_port.drain()
         admin, *rest = self._ports
         self._ports = []
@@ -111,14 +111,14 @@ class NodeService(Service):
         try:
             await self._proxy_port.when_empty().addTimeout(self._grace_period, self._clock)
         except defer.TimeoutError:
-            self._log.warn(
+            _log.warn(
                 "grace period over: {connections} connections are cut",
                 connections=self._proxy_port.connections,
             )
             self._proxy_port.abort()
         self._upstream_port.close()
         await _stopped(admin)
-        self._log.info("drained")
+        _log.info("drained")
 
     def stopService(self) -> Deferred[None] | None:
         """

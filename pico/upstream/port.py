@@ -34,9 +34,12 @@ from pico.upstream.registry import Registry
 from pico.upstream.tunnel import PoolSettings, TunnelUpstream
 from pico.wire.http1.events import RequestHead
 from pico.wire.http1.headers import HeaderCache
-from pico.wire.websocket.handshake import check_request, response_lines
+from pico.wire.websocket.handshake import check_request, refusal_lines, response_lines
 from pico.wire.websocket.stream import ByteStream, Side
 from pico.wire.yamux.session import Role
+
+_log = Logger(namespace="upstream")
+
 
 PREFIXES = (b"/pico/v1/upstream/", b"/piko/v1/upstream/")
 
@@ -68,8 +71,6 @@ class UpstreamPort:
     """
     Accept tunnels: the factory of the port's connections and the application behind them.
     """
-
-    _log = Logger(namespace="upstream")
 
     def __init__(
         self,
@@ -182,8 +183,7 @@ class UpstreamPort:
                 raise RemoteProtocolError(401, "endpoint not permitted")
             key = check_request(head)
         except RemoteProtocolError as error:
-            lines = (b"Sec-WebSocket-Version: 13",) if error.code in (400, 426) else ()
-            self._refuse(server, error_answer(error.code, error.reason, lines=lines))
+            self._refuse(server, error_answer(error.code, error.reason, lines=refusal_lines(error.code)))
             return None
         if self._draining or len(self._upstreams) >= self._settings.max_tunnels:
             reason = "node is draining" if self._draining else "too many tunnels"
@@ -248,6 +248,7 @@ class UpstreamPort:
             on_stream=None,
             on_going_away=self._calls_leaving(upstream),
             on_closed=self._calls_closed(upstream, server),
+            on_room=upstream.room,
         )
         upstream.session = session
         lines = [*response_lines(ws_key)]
@@ -263,7 +264,7 @@ class UpstreamPort:
         leftover = server.switch(carrier)
         if leftover:
             carrier.dataReceived(leftover)
-        self._log.info(
+        _log.info(
             "tunnel connected: {endpoint} from {peer}",
             endpoint=key.endpoint,
             tenant=key.tenant,
@@ -274,7 +275,7 @@ class UpstreamPort:
         def leaving() -> None:
             self._registry.remove(upstream)
             upstream.leave()
-            self._log.info(
+            _log.info(
                 "tunnel leaving: {endpoint} from {peer}",
                 endpoint=upstream.key.endpoint,
                 peer=upstream.address,
@@ -292,7 +293,7 @@ class UpstreamPort:
             self._upstreams.discard(upstream)
             upstream.closed()
             server.gone()
-            self._log.info(
+            _log.info(
                 "tunnel closed: {endpoint} from {peer}: {reason}",
                 endpoint=upstream.key.endpoint,
                 peer=upstream.address,

@@ -8,7 +8,7 @@ import attrs
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from pico.errors import TunnelError
+from pico.errors import TunnelBusy, TunnelError
 from pico.interfaces import IUpstream
 from pico.names import EndpointKey
 from pico.net.deadlines import Deadlines
@@ -31,10 +31,12 @@ class PoolSettings:
 
     :ivar idle_streams: how many of them.
     :ivar idle_timeout: seconds after which one is closed.
+    :ivar max_waiting: requests that may wait until the agent has accepted streams that were opened before.
     """
 
     idle_streams: int = 256
     idle_timeout: float = 60.0
+    max_waiting: int = 1024
     limits: Limits = DEFAULT_LIMITS
 
 
@@ -57,6 +59,7 @@ class TunnelUpstream:
         "_clock",
         "_pool",
         "_settings",
+        "_waiting",
         "address",
         "available",
         "avoid_until",
@@ -85,6 +88,7 @@ class TunnelUpstream:
             size=settings.idle_streams, idle_timeout=settings.idle_timeout, clock=clock, deadlines=deadlines
         )
         self._settings = settings
+        self._waiting: dict[Exchange, None] = {}
         self.address = address
         self.available = True
         self.avoid_until = 0.0
@@ -97,7 +101,7 @@ class TunnelUpstream:
 
     def acquire(self, exchange: Exchange, fresh: bool) -> None:
         """
-        Give the exchange a stream at once: an idle one, or a new one.
+        Give the exchange a stream: an idle one, or a new one, at once unless too many are waiting to be accepted.
         """
         self.in_flight += 1
         self.requests += 1
@@ -107,11 +111,39 @@ class TunnelUpstream:
                 self.pool_hits += 1
                 exchange.connected(client)
                 return
+        self._open(exchange)
+
+    def cancel(self, exchange: Exchange) -> None:
+        """
+        An exchange that waited for a stream does not want it any more.
+        """
+        if self._waiting.pop(exchange, self) is None:
+            self.in_flight -= 1
+
+    def room(self) -> None:
+        """
+        The agent has accepted some of the streams that it was offered: go on with the exchanges that wait.
+        """
+        for exchange in list(self._waiting):
+            del self._waiting[exchange]
+            self._open(exchange)
+            if exchange in self._waiting:
+                break
+
+    def _open(self, exchange: Exchange) -> None:
         session = self.session
         try:
             if session is None:
                 raise TunnelError("the tunnel is gone")
             stream = session.open_stream()
+        except TunnelBusy:
+            # Too many streams are offered and not yet accepted, which is a matter of a round trip.
+            if len(self._waiting) < self._settings.max_waiting:
+                self._waiting[exchange] = None
+                return
+            self.in_flight -= 1
+            exchange.unreachable(FailureKind.OVERLOADED)
+            return
         except TunnelError:
             self.in_flight -= 1
             exchange.unreachable(FailureKind.OVERLOADED if self.available else FailureKind.UNREACHABLE)
@@ -120,10 +152,14 @@ class TunnelUpstream:
         stream.attach(client)
         exchange.connected(client)
 
-    def cancel(self, exchange: Exchange) -> None:
+    def _turn_away(self) -> None:
         """
-        Never needed: streams are there at once or not at all.
+        Send the exchanges that wait for a stream elsewhere.
         """
+        waiting, self._waiting = self._waiting, {}
+        for exchange in waiting:
+            self.in_flight -= 1
+            exchange.unreachable(FailureKind.UNREACHABLE)
 
     def release(self, client: HTTPClientProtocol) -> None:
         """
@@ -153,6 +189,7 @@ class TunnelUpstream:
         """
         self.available = False
         self._pool.clear()
+        self._turn_away()
 
     def closed(self) -> None:
         """
@@ -161,3 +198,4 @@ class TunnelUpstream:
         self.available = False
         self._pool.stop()
         self.session = None
+        self._turn_away()

@@ -719,8 +719,9 @@ class ProducerTests(SynchronousTestCase):
         alone.turn()
         self.assertEqual((["pause"], []), (eager_producer.log, modest_producer.log))
         self.assertEqual(data(2, b"x" * 2000), alone.carrier.take())
-        sent = frames(b"".join(alone.carrier.written))[-3:]
-        self.assertEqual([2, 4, 2], [stream_id for _, _, stream_id, _ in sent])
+        order = [stream_id for _, _, stream_id, _ in frames(b"".join(alone.carrier.written))]
+        self.assertLess(order.index(4), 2, "the modest stream waits for one frame of the eager one at most")
+        self.assertEqual(2, order[-1])
         self.assertEqual(["pause", "resume"], eager_producer.log)
 
     def test_resumed_producer_that_writes_again(self) -> None:

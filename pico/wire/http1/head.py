@@ -159,9 +159,7 @@ def _other_form(method: bytes, target: bytes, host: bytes | None) -> tuple[bytes
     return path, authority
 
 
-def parse_response(
-    head: bytes, cache: HeaderCache, limits: Limits, method: bytes, upgrade_asked: bool
-) -> ResponseHead:
+def parse_response(head: bytes, cache: HeaderCache, limits: Limits, method: bytes, upgrade_asked: bool) -> ResponseHead:
     """
     Read a response's head.
 

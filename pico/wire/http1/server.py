@@ -145,7 +145,7 @@ class ServerConnection:
         try:
             if (
                 self._reading is _R_HEAD
-                and data.find(b"\r\n\r\n") == len(data) - 4
+                and data.find(b"\r\n\r\n") + 4 == len(data) != 3
                 and not self._collector.part
                 and data[0] != 0x0D
                 and len(data) <= self._limits.header_bytes
