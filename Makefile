@@ -25,7 +25,8 @@ $(STAMP): setup.cfg pyproject.toml
 	@echo "making the virtual environment $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@echo "installing Pico and its tools ..."
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[test,lint,types]' --config-settings editable_mode=compat
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[test,lint,types]' \
+	  --config-settings editable_mode=compat >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
 	@touch $@
 
 demo: $(STAMP)

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from pico.cli.options import TreeGroup, load_config, settings_in, use_color
+from pico.cli.options import TreeCommand, TreeGroup, load_config, settings_in, use_color
 from pico.config.agent import AgentConfig, ListenerConfig
 from pico.config.load import listener_of, with_listeners
 from pico.errors import ConfigError
@@ -52,13 +52,12 @@ def agent(endpoints: tuple[str, ...], **values: object) -> None:
     run_agent(flags, listeners)
 
 
-@agent.command("http")
+@agent.command("http", cls=TreeCommand, tree=AgentConfig)
 @click.argument("endpoint")
 @click.argument("addr")
 @click.option("--timeout", metavar="DURATION", default="10s", show_default=True, help="For connecting to the service.")
 @click.option("--rewrite-host", is_flag=True, help="Let the service see its own address as Host.")
-@click.pass_obj
-def http(flags: dict[str, str], endpoint: str, addr: str, timeout: str, rewrite_host: bool) -> None:
+def http(endpoint: str, addr: str, timeout: str, rewrite_host: bool, **values: object) -> None:
     """
     Expose one HTTP service. ADDR is a port, host:port or an http(s) URL with an optional path.
 
@@ -76,13 +75,12 @@ def http(flags: dict[str, str], endpoint: str, addr: str, timeout: str, rewrite_
         seconds = parse_duration(timeout)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--timeout") from None
-    run_agent(flags, [ListenerConfig(endpoint_id=endpoint, addr=addr, timeout=seconds, rewrite_host=rewrite_host)])
+    listener = ListenerConfig(endpoint_id=endpoint, addr=addr, timeout=seconds, rewrite_host=rewrite_host)
+    run_agent({**_outer_flags(), **settings_in(values)}, [listener])
 
 
-@agent.command("start")
-@click.option("--config.path", "path", metavar="FILE", help="YAML file with the listeners.")
-@click.pass_obj
-def start(flags: dict[str, str], path: str | None) -> None:
+@agent.command("start", cls=TreeCommand, tree=AgentConfig)
+def start(**values: object) -> None:
     """
     Expose what a file lists under "listeners".
 
@@ -90,9 +88,15 @@ def start(flags: dict[str, str], path: str | None) -> None:
     Example:
       pico agent start --config.path etc/agent.yaml
     """
-    if path:
-        flags["config.path"] = path
-    run_agent(flags, None)
+    run_agent({**_outer_flags(), **settings_in(values)}, None)
+
+
+def _outer_flags() -> dict[str, str]:
+    """
+    The flags that were given before the subcommand's name.
+    """
+    flags: dict[str, str] = click.get_current_context().obj
+    return flags
 
 
 def run_agent(flags: dict[str, str], listeners: list[ListenerConfig] | None) -> None:

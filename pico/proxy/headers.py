@@ -65,12 +65,13 @@ def fate_of(name: bytes) -> int:
     return Fate.PASS
 
 
-def request_lines(head: RequestHead, *, peer: str, secure: bool, trusted: bool) -> list[bytes]:
+def request_lines(head: RequestHead, *, peer: str, secure: bool, trusted: bool, endpoint: str = "") -> list[bytes]:
     """
     The header lines with which a client's request goes on.
 
     :param peer: the client's address.
     :param secure: whether the client speaks TLS with this port.
+    :param endpoint: stands in for the host where a client of HTTP/1.0 names none, for every service needs one.
     :param trusted: whether what the client says of whom it speaks for is believed.
     """
     lines: list[bytes] = []
@@ -89,7 +90,7 @@ def request_lines(head: RequestHead, *, peer: str, secure: bool, trusted: bool) 
                 forwarded.append(header)
         elif tag == _TE and b"trailers" in header.value.lower():
             lines.append(b"TE: trailers")
-    host = head.host or b""
+    host = head.host or endpoint.encode("ascii", "ignore")
     if host:
         lines.append(b"Host: " + host)
     address = peer.encode("ascii", "replace")

@@ -234,8 +234,14 @@ class ProxyPort:
         known = fields.note
         if isinstance(known, _Known) and known.peer == peer and known.host == head.host:
             return RequestForm(head.path, known.lines)
-        lines = request_lines(head, peer=peer, secure=self._secure, trusted=peer in self._trusted)
         key = exchange.note
+        lines = request_lines(
+            head,
+            peer=peer,
+            secure=self._secure,
+            trusted=peer in self._trusted,
+            endpoint=key.endpoint if isinstance(key, EndpointKey) else "",
+        )
         named = isinstance(key, EndpointKey) and head.host == fields.host
         fields.note = _Known(peer, head.host, key.endpoint if named and isinstance(key, EndpointKey) else "", lines)
         return RequestForm(head.path, lines)
