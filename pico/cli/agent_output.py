@@ -64,7 +64,7 @@ class AgentOutput:
             _log.warn(
                 "{endpoint}: {reason}; dialling again in {retry_in:.1f}s",
                 endpoint=event.endpoint,
-                reason=event.reason,
+                reason=event.reason.rstrip("."),
                 retry_in=event.retry_in,
             )
 

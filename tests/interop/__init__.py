@@ -1,0 +1,3 @@
+"""
+Pico against the libraries that Piko is made of; needs Go.
+"""
