@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TextIO
 
 from pico.demo.children import Child, Children
-from pico.demo.parts import AGENT, GRACE, Part, Ports, environment_of, fetch, make_parts
+from pico.demo.parts import GRACE, NODE, Part, Ports, environment_of, fetch, make_parts
 from pico.demo.ports import choose_ports, find_free_port, problem_of_port
 from pico.demo.signals import Interruptions
 from pico.demo.text import (
@@ -22,6 +22,7 @@ from pico.demo.text import (
     make_addresses,
     make_examples,
     report_lines,
+    request_of,
     wants_color,
 )
 
@@ -183,12 +184,13 @@ class Demo:
         addresses = make_addresses(ports.proxy, ports.upstream, ports.admin, ports.service)
         self._say("", *address_lines(addresses, style), "", "Paste one of these into another terminal:")
         self._say(*example_lines(make_examples(ports.proxy), style), "")
-        self._say("Ctrl-C stops all of it. What the agent says from here on:", "")
+        self._say("Ctrl-C stops all of it. Requests, as the node sees them:", "")
         self._children.on_line = self._relay
 
     def _relay(self, name: str, line: str) -> None:
-        if name == AGENT:
-            self._say("  " + self._style.faint(line))
+        request = request_of(line) if name == NODE else ""
+        if request:
+            self._say(f"  {request}")
 
     def _wait(self) -> None:
         """

@@ -4,10 +4,14 @@ What the demo says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from signal import Signals
 
 import attrs
+
+#: Date, time, level and subsystem stand in front of what a log's line says.
+_ACCESS = re.compile(r"\S+ (\S+) +\w+ +proxy\.access: (.*)")
 
 #: The endpoint that the demo's agent serves.
 ENDPOINT = "my-endpoint"
@@ -123,6 +127,14 @@ def example_lines(examples: Sequence[Example], style: Style) -> list[str]:
     for example in examples:
         lines += ["", "  " + style.faint(f"# {example.title}"), f"  {example.command}"]
     return lines
+
+
+def request_of(line: str) -> str:
+    """
+    What a line of a node's log says about a request, with the time of day; nothing if it says nothing about one.
+    """
+    match = _ACCESS.fullmatch(line)
+    return f"{match[1]}  {match[2]}" if match is not None else ""
 
 
 def ending_of(returncode: int) -> str:

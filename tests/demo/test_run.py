@@ -217,19 +217,23 @@ class DemoTests(SynchronousTestCase):
         self.make().run()
         self.assertEqual(self.children.hurried, [False, True])
 
-    def test_relays_agent(self) -> None:
+    def test_shows_requests(self) -> None:
         """
-        Once everything runs, what the agent says is shown; what the others say is not.
+        Once everything runs, the node's record of each request is shown; what else is said is not.
         """
 
         def talk() -> None:
-            self.children.on_line(NODE, "a line of the node")
-            self.children.on_line(AGENT, "GET / 200")
+            self.children.on_line(NODE, "2026-11-23 21:50:15 info  upstream: tunnel connected")
+            self.children.on_line(NODE, "2026-11-23 21:50:16 info  proxy.access: GET / 200")
+            self.children.on_line(AGENT, "2026-11-23 21:50:16 info  proxy.access: not the node")
 
         self.children.turns = [talk, self.interrupt]
         self.make().run()
-        self.assertIn("\n  GET / 200\n", self.out.getvalue())
-        self.assertNotIn("a line of the node", self.out.getvalue())
+        self.assertTrue(
+            self.out.getvalue()
+            .split("Ctrl-C")[1]
+            .startswith(" stops all of it. Requests, as the node sees them:\n\n  21:50:16  GET / 200\n\nstopping")
+        )
 
     def test_nobody_reads(self) -> None:
         """

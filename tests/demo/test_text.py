@@ -18,6 +18,7 @@ from pico.demo.text import (
     make_addresses,
     make_examples,
     report_lines,
+    request_of,
     wants_color,
 )
 
@@ -123,6 +124,25 @@ class AddressTests(SynchronousTestCase):
         for code in ("\x1b[1m", "\x1b[2m", "\x1b[0m"):
             colored = [line.replace(code, "") for line in colored]
         self.assertEqual(colored, lines)
+
+
+class RequestTests(SynchronousTestCase):
+    def test_request(self) -> None:
+        """
+        A line of the access log is a request, whatever its level.
+        """
+        for level in ("info ", "warn "):
+            self.assertEqual(
+                request_of(f"2026-11-23 21:50:16 {level} proxy.access: GET / 200 my-endpoint 127.0.0.1 1.2ms 5B"),
+                "21:50:16  GET / 200 my-endpoint 127.0.0.1 1.2ms 5B",
+            )
+
+    def test_other(self) -> None:
+        """
+        All other lines are none.
+        """
+        for line in ("2026-11-23 21:50:16 info  server: ready", "", "GET / proxy.access: x", "proxy.access: x"):
+            self.assertEqual(request_of(line), "", line)
 
 
 class EndingTests(SynchronousTestCase):

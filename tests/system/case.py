@@ -232,7 +232,7 @@ class Scene:
         for program in self._programs:
             state = "runs" if program.running else f"ended with {program.wait()}"
             print(
-                f"--- {program.name} ({state}): {' '.join(program.command)}\n{program.log[-6000:]}",
+                f"--- {program.name} ({state}): {' '.join(program.command)}\n{program.log[-3000:]}",
                 file=sys.stderr,
             )
 

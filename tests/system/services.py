@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from tests.system.pattern import pattern
 from tests.system.processes import DEADLINE
@@ -181,7 +182,8 @@ class _LoopThread:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            sock = socket.socket()
+            # The protocol is named because asyncio turns Nagle off only where it is.
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(("127.0.0.1", self._wanted))
             sock.listen(2048)
@@ -288,7 +290,8 @@ class HTTPService(_LoopThread):
         try:
             while await self._serve_one(reader, writer):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError, ClientLeft):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ClientLeft):
+            # Cancelled is what connections are that are there when the service is closed.
             pass
         finally:
             self.open -= 1
@@ -534,8 +537,11 @@ class WebSocketEcho(_LoopThread):
         await serve(self._echo, sock=sock, max_size=None, compression=None)
 
     async def _echo(self, connection: ServerConnection) -> None:
-        async for message in connection:
-            await connection.send(message)
+        try:
+            async for message in connection:
+                await connection.send(message)
+        except ConnectionClosed:
+            pass
         self.closes.append(connection.close_code)
 
 

@@ -20,6 +20,9 @@ _ABSOLUTE = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE)
 _DIGITS = re.compile(rb"\d{1,19}")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
+#: What a request can begin with (RFC 9110 section 5.6.2).
+METHOD_BYTES = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
 #: Words of Connection that are not names of headers to take away.
 _USUAL = frozenset({b"close", b"keep-alive", b"upgrade", b"te"})
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pico.errors import LocalProtocolError, RemoteProtocolError
 from pico.wire.http1.body import ChunkedReader
 from pico.wire.http1.events import END, Data, Event, Failed, Framing, RequestHead
-from pico.wire.http1.head import REASONS, parse_request
+from pico.wire.http1.head import METHOD_BYTES, REASONS, parse_request
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.incoming import HeadCollector
 from pico.wire.http1.limits import DEFAULT_LIMITS, Limits
@@ -373,6 +373,9 @@ class ServerConnection:
                 self._skipped_line = True
         taken = collector.take(data)
         if taken is None:
+            if collector.part and collector.part[0] not in METHOD_BYTES:
+                # No request begins like this; a TLS hello does, and its sender should not wait for an answer.
+                raise RemoteProtocolError(400, "malformed request line")
             if collector.too_long_line(self._limits.start_line):
                 raise RemoteProtocolError(414, "request line too long")
             return b""
