@@ -16,6 +16,7 @@ from pico.names import SERVICE_HEADER
 from pico.net.deadlines import Deadlines
 from pico.net.http.answers import Answer, error_answer
 from pico.net.http.exchange import Exchange
+from pico.net.http.fields import wants_page
 from pico.net.http.gateway import Backend, Exchanger, FailureKind, RequestForm
 from pico.net.http.server import HTTPServerProtocol, ServerSettings
 from pico.tunnel.stream import TunnelStream
@@ -166,7 +167,13 @@ class AgentListener:
         status, error, detail = _FAILURES.get(kind, (502, "upstream unreachable", "{service}"))
         unseen = _UNSEEN.get(kind)
         lines = (SERVICE_HEADER + b": " + unseen,) if unseen is not None else ()
-        return error_answer(status, error, detail.format(service=self._settings.service), lines=lines)
+        return error_answer(
+            status,
+            error,
+            detail.format(service=self._settings.service),
+            as_page=wants_page(exchange.head.headers),
+            lines=lines,
+        )
 
     def refusal(self, exchange: Exchange, status: int, reason: str) -> Answer:
         """

@@ -22,7 +22,7 @@ from pico.names import SERVICE_HEADER, EndpointKey, TenantId
 from pico.net.deadlines import Deadlines
 from pico.net.http.answers import Answer, error_answer
 from pico.net.http.exchange import Exchange
-from pico.net.http.fields import reader_of, value_of
+from pico.net.http.fields import reader_of, wants_page
 from pico.net.http.gateway import Backend, Exchanger, FailureKind, RequestForm
 from pico.net.http.server import HTTPServerProtocol, ServerSettings, host_of
 from pico.proxy.headers import Fate, request_lines
@@ -275,13 +275,13 @@ class ProxyPort:
         if kind is FailureKind.DECLINED and exchange.declined == 504:
             status, error, detail = _FAILURES[FailureKind.CONNECT_TIMEOUT]
         lines = (b"Retry-After: 1",) if status == 503 else ()
-        return error_answer(status, error, detail, as_page=_wants_page(exchange.head), lines=lines)
+        return error_answer(status, error, detail, as_page=wants_page(exchange.head.headers), lines=lines)
 
     def refusal(self, exchange: Exchange, status: int, reason: str) -> Answer:
         """
         Word the answer to a body that is malformed, too large or too slow.
         """
-        return error_answer(status, reason, as_page=_wants_page(exchange.head), close=True)
+        return error_answer(status, reason, as_page=wants_page(exchange.head.headers), close=True)
 
     def finished(self, exchange: Exchange) -> None:
         """
@@ -328,7 +328,7 @@ class ProxyPort:
         return cast("Backend | None", self._selector.choose(key, tried))
 
     def _error(self, exchange: Exchange, status: int, error: str, detail: str = "") -> Answer:
-        return error_answer(status, error, detail, as_page=_wants_page(exchange.head))
+        return error_answer(status, error, detail, as_page=wants_page(exchange.head.headers))
 
 
 @attrs.define(eq=False)
@@ -350,10 +350,3 @@ class _Known:
 @lru_cache(maxsize=4096)
 def _key(tenant: TenantId, endpoint: str) -> EndpointKey:
     return EndpointKey(tenant, endpoint)
-
-
-def _wants_page(head: RequestHead) -> bool:
-    """
-    Whether the client is a browser that shows what it gets: its Accept names text/html.
-    """
-    return b"text/html" in value_of(head.headers, b"accept").lower()

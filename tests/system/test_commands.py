@@ -92,7 +92,7 @@ class StoppingTests(SystemTestCase):
         self.scene.agent(self.node, "e", service.port)
         client = Client(self.node.proxy)
         self.addCleanup(client.close)
-        client.send(request_bytes("GET", "/gate/g", headers=[("x-pico-endpoint", "e")]))
+        client.send(request_bytes("GET", "/gate/g"))
         eventually(lambda: service.waiting["/gate/g"] == 1, "the request waits at the service")
         return client, service
 
@@ -137,7 +137,7 @@ class StoppingTests(SystemTestCase):
 
         def served() -> bool:
             with Client(ports["proxy"]) as client:
-                return client.get("/", headers=[("x-pico-endpoint", "e")]).status == 200
+                return client.get("/").status == 200
 
         eventually(served, "the node under twistd serves")
         program.signal(signal.SIGTERM)

@@ -106,7 +106,7 @@ class RefusalTests(SharedSceneTestCase):
 
     def _next_client_is_untouched(self, what: str) -> None:
         with Client(self.node.proxy) as client:
-            client.send(request_bytes("GET", "/next", headers=[("x-pico-endpoint", "e")]))
+            client.send(request_bytes("GET", "/next"))
             self.assertEqual(client.response().body, b"recorded: GET /next HTTP/1.1", what)
 
     def test_malformed(self) -> None:
@@ -190,13 +190,13 @@ class ErrorTests(SystemTestCase):
             ("/raw?bytes=nonsense%0d%0a%0d%0a", "e", 502, "upstream unreachable"),
             ("/_pico/v1/tcp/e", "e", 404, "not found"),
         ]:
-            headers = [("x-pico-endpoint", endpoint)] if endpoint else []
-            response = fetch(node.proxy, target, headers=headers)
+            named: dict[str, object] = {"endpoint": endpoint or None, "host": "localhost"}
+            response = fetch(node.proxy, target, **named)
             self.assertEqual((response.status, response.json()["error"]), (status, error), target)  # type: ignore[index]
             self.assertEqual(response.header("content-type"), "application/json")
             self.assertEqual(response.header("x-content-type-options"), "nosniff")
             self.assertTrue(response.body.endswith(b"}\n"))
-            page = fetch(node.proxy, target, headers=[*headers, ("Accept", "text/html,*/*;q=0.8")])
+            page = fetch(node.proxy, target, headers=[("Accept", "text/html,*/*;q=0.8")], **named)
             self.assertEqual((page.status, page.header("content-type")), (status, "text/html; charset=utf-8"))
 
     def test_broken_responses(self) -> None:
@@ -219,7 +219,7 @@ class ErrorTests(SystemTestCase):
         program, port = self.scene.service_program()
         self.scene.agent(node, "e", port)
         with Client(node.proxy) as client:
-            client.send(request_bytes("GET", "/bytes?n=100000000", headers=[("x-pico-endpoint", "e")]))
+            client.send(request_bytes("GET", "/bytes?n=100000000"))
             with self.assertRaises(Broken):
                 client.response(on_head=lambda response: program.kill())
         self.assertEqual(node.fetch("/").status, 502)

@@ -51,14 +51,13 @@ class Load:
             if client is None:
                 client = await AsyncClient.connect(self._port)
             name = f"{number}-{count}"
-            headers = [("x-pico-endpoint", "e")]
             try:
                 if self._posts and count % 3 == 0:
                     body = os.urandom(1 + (count * 977) % 30_000)
-                    response = await client.exchange("POST", f"/echo?{name}", headers=headers, body=body)
+                    response = await client.exchange("POST", f"/echo?{name}", body=body)
                     right = response.status == 200 and response.body == body
                 else:
-                    response = await client.exchange("GET", f"/{name}", headers=headers)
+                    response = await client.exchange("GET", f"/{name}")
                     right = response.status == 200 and response.body.endswith(f": GET /{name}\n".encode())
             except Broken as error:
                 self.wrong.append(f"{name}: {error!r}")
@@ -83,7 +82,7 @@ class SharingTests(SystemTestCase):
     """
 
     def _node(self) -> Node:
-        return self.scene.node({"proxy.access-log.disable": "true"})
+        return self.scene.node()
 
     def test_graceful_stops(self) -> None:
         """
@@ -195,6 +194,8 @@ class ComingBackTests(SystemTestCase):
         service = self.scene.run(HTTPService("s"))
         self.scene.agent(node, "e", service.port)
         self.assertEqual(node.fetch("/").status, 200)
+        node.program.terminate()
+        self.assertEqual(node.program.wait(), 0)
         node.restart()
         node.wait_for_tunnels("e", 1)
         self.assertEqual(node.fetch("/").status, 200)

@@ -39,3 +39,10 @@ def reader_of(headers: Sequence[Header]) -> Callable[[bytes], bytes]:
     A function that looks headers up by name, for those who need not know what a header is made of.
     """
     return lambda name: value_of(headers, name)
+
+
+def wants_page(headers: Sequence[Header]) -> bool:
+    """
+    Whether the client is a browser that shows what it gets: its Accept names text/html.
+    """
+    return b"text/html" in value_of(headers, b"accept").lower()
