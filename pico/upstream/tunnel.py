@@ -20,6 +20,9 @@ from pico.tunnel.session import TunnelSession
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import DEFAULT_LIMITS, Limits
 
+#: Stream ids left at which a tunnel is to be replaced.
+RETIRE = 65_536
+
 #: Seconds for which other tunnels are preferred after one could not serve a request.
 AVOID = 1.0
 
@@ -148,6 +151,9 @@ class TunnelUpstream:
             self.in_flight -= 1
             exchange.unreachable(FailureKind.OVERLOADED if self.available else FailureKind.UNREACHABLE)
             return
+        if session.ids_left < RETIRE and not session.going_away:
+            # An agent of Pico's dials another tunnel now and lets this one go when that stands.
+            session.go_away()
         client = HTTPClientProtocol(self, self, cache=self._cache, limits=self._settings.limits)
         stream.attach(client)
         exchange.connected(client)
@@ -170,6 +176,10 @@ class TunnelUpstream:
             self._pool.put(client)
         else:
             client.close()
+        session = self.session
+        if not self.in_flight and session is not None and session.going_away and not session.ids_left:
+            # Nothing can ever be opened here again; an agent that does not know better dials anew when it ends.
+            session.close()
 
     def idle_lost(self, client: HTTPClientProtocol) -> None:
         """

@@ -138,7 +138,8 @@ class Exchange:
             return None
         destination = self._gateway.route(self)
         if isinstance(destination, Answer):
-            self.failure = FailureKind.REFUSED
+            if self.failure is None:
+                self.failure = FailureKind.REFUSED
             self._answer(destination)
             return None
         self._send_to(destination, head.upgrade is not None or head.method not in IDEMPOTENT)
@@ -175,7 +176,8 @@ class Exchange:
         """
         self._request_ended = True
         if trailers:
-            self._trailers = [header.line for header in trailers]
+            # What the gateway keeps from travelling in a head does not travel behind a body either.
+            self._trailers = [header.line for header in trailers if not header.tag]
         if self._client is not None:
             self._client.send_end(self._trailers)
             if self.stage is _WAITING:
@@ -347,7 +349,7 @@ class Exchange:
                 client.abort()
             client.backend.release(client)
         self._end()
-        self.server.send_end([header.line for header in trailers] if trailers else ())
+        self.server.send_end([header.line for header in trailers if not header.tag] if trailers else ())
 
     def response_failed(self, kind: FailureKind, unprocessed: bool) -> None:
         """
