@@ -37,12 +37,15 @@ class AgentOutput:
         """
         Say what is about to be exposed, and how to call it.
         """
-        host = urlsplit(self._config.connect.url).hostname or "localhost"
+        url = urlsplit(self._config.connect.url)
+        # The agent knows the node's upstream port only; where that has its usual number the proxy port has, too.
+        port = "8000" if url.port in (8001, None) else "PROXY_PORT"
+        base = f"http://{url.hostname or 'localhost'}:{port}"
         width = max(len(listener.endpoint_id) for listener in self._config.listeners)
         for listener in self._config.listeners:
             self._line(
-                f"{listener.endpoint_id:{width}}  http://{host}:8000  ->  {parse_service(listener.addr)}"
-                f"   (curl http://{host}:8000 -H 'x-pico-endpoint: {listener.endpoint_id}')"
+                f"{listener.endpoint_id:{width}}  {base}  ->  {parse_service(listener.addr)}"
+                f"   (curl {base} -H 'x-pico-endpoint: {listener.endpoint_id}')"
             )
 
     def event(self, event: AgentEvent) -> None:

@@ -1,0 +1,113 @@
+"""
+Tests for :mod:`pico.cli`, as far as it can be seen without running anything.
+"""
+
+from __future__ import annotations
+
+import io
+
+from click.testing import CliRunner, Result
+from twisted.trial.unittest import SynchronousTestCase
+
+from pico.agent.events import RequestServed
+from pico.cli.agent_output import AgentOutput
+from pico.cli.main import pico
+from pico.config.agent import AgentConfig, ListenerConfig
+
+
+def invoke(*arguments: str) -> Result:
+    """
+    Run a command in this process.
+    """
+    return CliRunner().invoke(pico, list(arguments), prog_name="pico")
+
+
+class HelpTests(SynchronousTestCase):
+    """
+    Every command explains itself.
+    """
+
+    COMMANDS = (
+        [],
+        ["agent"],
+        ["agent", "http"],
+        ["agent", "start"],
+        ["server"],
+        ["status"],
+        ["status", "cluster", "nodes"],
+        ["status", "proxy", "endpoints"],
+        ["status", "upstream", "endpoints"],
+        ["config"],
+        ["demo"],
+        ["bench"],
+        ["version"],
+    )
+
+    def test_help(self) -> None:
+        """
+        Help is there under both names, with an example.
+        """
+        for command in self.COMMANDS:
+            for flag in ("-h", "--help"):
+                result = invoke(*command, flag)
+                self.assertEqual(result.exit_code, 0, command)
+                self.assertIn("Example", result.output, command)
+
+    def test_flags_of_a_node(self) -> None:
+        """
+        All settings are flags, with default and unit, by section.
+        """
+        text = " ".join(invoke("server", "-h").output.split())
+        for part in ("Proxy:", "Upstream:", "--proxy.timeout DURATION", "[default: 30s]", "[default: 64KiB]"):
+            self.assertIn(part, text)
+
+    def test_did_you_mean(self) -> None:
+        """
+        A misspelled command or flag is answered with the nearest one.
+        """
+        self.assertIn("Did you mean 'server'?", invoke("serve").output)
+        result = invoke("server", "--proxy.bind-adr", ":1")
+        self.assertEqual(result.exit_code, 2)
+        self.assertIn("--proxy.bind-addr", result.output)
+
+
+class ConfigTests(SynchronousTestCase):
+    """
+    ``pico config``.
+    """
+
+    def test_show(self) -> None:
+        """
+        Every value with its origin, and no secret.
+        """
+        result = invoke("config", "show", "agent", "--connect.token", "hidden", "--grace-period", "5s")
+        self.assertEqual(result.exit_code, 0)
+        self.assertNotIn("hidden", result.output)
+        self.assertRegex(result.output, r"connect\.token: \*+ +# --connect\.token\n")
+        self.assertRegex(result.output, r"grace_period: 5s +# --grace-period\n")
+        self.assertRegex(result.output, r"log\.level: info +# default\n")
+
+    def test_check(self) -> None:
+        """
+        A valid configuration is said to be.
+        """
+        self.assertEqual(invoke("config", "check", "server").output, "the configuration is valid\n")
+
+
+class AgentOutputTests(SynchronousTestCase):
+    """
+    What the agent shows.
+    """
+
+    def test_lines(self) -> None:
+        """
+        What is exposed, and where; then a line a request.
+        """
+        stream = io.StringIO()
+        config = AgentConfig(listeners=(ListenerConfig(endpoint_id="e", addr="4000"),))
+        output = AgentOutput(config, stream)
+        output.introduce()
+        self.assertIn("e  http://localhost:8000  ->  http://localhost:4000", stream.getvalue())
+        self.assertFalse(output.shows_requests)
+        output.event(RequestServed("e", "GET", "/x", 502, 0.25, 7, "unreachable"))
+        self.assertRegex(stream.getvalue(), r"502  GET     e/x  250\.0ms  7B  unreachable\n$")
