@@ -36,9 +36,9 @@ Settings = Mapping[str, object]
 
 def flags(settings: Settings) -> list[str]:
     """
-    Write settings, named by their dotted paths, as flags.
+    Write settings, named by their dotted paths, as flags; ``None`` is for a flag without a value.
     """
-    return [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    return [f"--{name.replace('_', '-')}" + ("" if value is None else f"={value}") for name, value in settings.items()]
 
 
 class Node:

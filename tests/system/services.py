@@ -436,7 +436,7 @@ class HTTPService(_LoopThread):
         await request.body()
         query = request.query
         size = int(query.get("n", 1000))
-        chunked = self._framed_head(writer, query.get("framing", "length"), size * 2)
+        chunked = self._framed_head(writer, query.get("framing", "length"), size + 100)
         for offset in range(0, size, PIECE):
             self._piece(writer, pattern(offset, min(PIECE, size - offset)), chunked)
             await writer.drain()
