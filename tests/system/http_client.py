@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator, Iterable
 
 import attrs
 
+from tests.system.pattern import Pace
 from tests.system.processes import DEADLINE
 
 Headers = Iterable[tuple[str, str]]
@@ -360,11 +361,17 @@ class Client:
         """
         Take ``size`` bytes.
         """
+        self.wait_for_bytes(size)
+        return self.incoming.take(size)
+
+    def wait_for_bytes(self, size: int) -> None:
+        """
+        Wait until ``size`` bytes are here; they stay to be read.
+        """
         while len(self.incoming.buffer) < size:
             self._pull()
             if self.incoming.ended:
                 raise Broken(f"only {bytes(self.incoming.buffer)!r}")
-        return self.incoming.take(size)
 
     def receive_to_end(self) -> bytes:
         """
@@ -388,16 +395,13 @@ class Client:
         :param bytes_per_second: how fast to read at most; 0 as fast as possible.
         """
         reading = read_response(self.incoming, method, sink, on_head)
-        began = time.monotonic()
-        total = 0
+        pace = Pace(bytes_per_second)
         try:
             while True:
                 next(reading)
-                total += self._pull()
-                if bytes_per_second:
-                    ahead = total / bytes_per_second - (time.monotonic() - began)
-                    if ahead > 0.01:
-                        time.sleep(ahead)
+                ahead = pace.ahead(self._pull())
+                if ahead:
+                    time.sleep(ahead)
         except StopIteration as stop:
             response: Response = stop.value
             return response

@@ -191,10 +191,11 @@ class Program:
 
     def kill(self) -> None:
         """
-        End it at once, if it lives.
+        End it at once, if it lives, and with it what it has started.
         """
         if self._process.poll() is None:
-            self._process.kill()
+            # It leads a group of its own (start_new_session).
+            os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
         atexit.unregister(self.kill)
 

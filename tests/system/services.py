@@ -24,7 +24,7 @@ import attrs
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from tests.system.pattern import pattern
+from tests.system.pattern import Pace, pattern
 from tests.system.processes import DEADLINE
 
 T = TypeVar("T")
@@ -145,8 +145,13 @@ class _LoopThread:
     :ivar port: where it listens.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, send_buffer: int = 0) -> None:
+        """
+        :param port: where to listen; 0 for any free one.
+        :param send_buffer: of the system, a connection; 0 for the usual one, which grows to megabytes.
+        """
         self._wanted = port
+        self._send_buffer = send_buffer
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
@@ -185,6 +190,9 @@ class _LoopThread:
             # The protocol is named because asyncio turns Nagle off only where it is.
             sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if self._send_buffer:
+                # Connections inherit it.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer)
             sock.bind(("127.0.0.1", self._wanted))
             sock.listen(2048)
             self.port = sock.getsockname()[1]
@@ -235,8 +243,8 @@ class HTTPService(_LoopThread):
     :ivar open: connections that are open.
     """
 
-    def __init__(self, name: str = "service", port: int = 0) -> None:
-        super().__init__(port)
+    def __init__(self, name: str = "service", port: int = 0, send_buffer: int = 0) -> None:
+        super().__init__(port, send_buffer)
         self.name = name
         self.counts: Counter[str] = Counter()
         self.uploads: dict[str, Upload] = defaultdict(Upload)
@@ -397,15 +405,14 @@ class HTTPService(_LoopThread):
         rate = int(query.get("rate", 0))
         stop, stop_at = float(query.get("stop", 0)), int(query.get("stop_at", 0))
         digest = hashlib.sha256()
-        began = asyncio.get_running_loop().time()
+        pace = Pace(rate)
         try:
             async for piece in request.pieces():
                 digest.update(piece)
                 upload.received += len(piece)
-                if rate:
-                    ahead = upload.received / rate - (asyncio.get_running_loop().time() - began)
-                    if ahead > 0.01:
-                        await asyncio.sleep(ahead)
+                ahead = pace.ahead(len(piece))
+                if ahead:
+                    await asyncio.sleep(ahead)
                 if stop and upload.received >= stop_at:
                     await asyncio.sleep(stop)
                     stop = 0

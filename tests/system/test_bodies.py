@@ -101,14 +101,15 @@ class StoppedReaderTests(SystemTestCase):
     Clients that ask for much and read nothing.
     """
 
-    def test_hundreds(self) -> None:
+    def test_a_thousand(self) -> None:
         """
         Readers that stop cost a window each and no more; others are served; who reads on gets all of it.
         """
-        # As many as the TCP memory of a small machine holds: a thousand fill it, and then the kernel is what is tested.
-        count = 300
+        count = 1000
         size = 16 * MIB
-        service = self.scene.run(HTTPService("s"))
+        # Small buffers at both ends of the way: a thousand usual ones fill the TCP memory of a small machine, and then
+        # the kernel is what is tested.
+        service = self.scene.run(HTTPService("s", send_buffer=65_536))
         node = self.scene.node()
         agent = self.scene.agent(node, "e", service.port)
         self.assertEqual(node.fetch("/warm").status, 200)
@@ -178,8 +179,9 @@ class StoppedReaderTests(SystemTestCase):
             finally:
                 done.set()
                 pusher.join()
+        # Windows grow with the path, but not once half of what a tunnel may buffer (256 MiB) is taken.
         for program in (node.program, agent):
-            self.assertLess(memory.growth(program), 64 * MIB, program.name)
+            self.assertLess(memory.growth(program), 160 * MIB, program.name)
         for client in clients:
             client.reset()
 

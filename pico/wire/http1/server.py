@@ -309,9 +309,11 @@ class ServerConnection:
 
     def close_after_response(self) -> None:
         """
-        Make the response whose head is not yet written the connection's last.
+        Make the current response the connection's last. If its head is written the client learns it by the close only.
         """
         self._close_asked = True
+        if self._writing is not _W_HEAD:
+            self.keep_alive = False
 
     # Inside
 
