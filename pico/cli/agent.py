@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from pico.agent.events import AgentEvent
 from pico.cli.options import TreeCommand, TreeGroup, load_config, settings_in, use_color
 from pico.config.agent import AgentConfig, ListenerConfig
 from pico.config.load import listener_of, with_listeners
@@ -115,7 +116,9 @@ def run_agent(flags: dict[str, str], listeners: list[ListenerConfig] | None) -> 
     reactor, tcp, clock = install()
     from pico.agent.service import make_agent
     from pico.cli.agent_output import AgentOutput
+    from pico.cli.agent_progress import AgentProgress
     from pico.cli.run import run_service
+    from pico.cli.supervisor import Supervisor
     from pico.log import start_logging
 
     start_logging(
@@ -127,5 +130,14 @@ def run_agent(flags: dict[str, str], listeners: list[ListenerConfig] | None) -> 
     )
     output = AgentOutput(config, sys.stdout)
     output.introduce()
-    service = make_agent(config, tcp, clock=clock, on_event=output.event, requests=output.shows_requests)
-    sys.exit(run_service(service, reactor))
+    progress = AgentProgress([listener.endpoint_id for listener in config.listeners])
+
+    def on_event(event: AgentEvent) -> None:
+        progress.event(event)
+        output.event(event)
+
+    service = make_agent(config, tcp, clock=clock, on_event=on_event, requests=output.shows_requests)
+    supervised = Supervisor(clock).watch(
+        service, lambda: progress.status if service.running else "stopping", progress.when_tried
+    )
+    sys.exit(run_service(supervised, reactor))

@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 from twisted.application.service import Service
 from twisted.internet.defer import maybeDeferred
@@ -29,29 +30,39 @@ def run_service(service: Service, reactor: Reactor) -> int:
     :return: the exit status: 0 after a drain.
     :raises PicoError: the service could not start.
     """
+    status = [0]
+    # Before the start: whoever reads that the service is ready may stop it at once.
+    handle_signals(lambda: reactor.callFromThread(_stop, service, reactor, status))
     service.privilegedStartService()
     service.startService()
     tune()
-    status = [0]
-
-    def stop(number: int, frame: object) -> None:
-        if not service.running:
-            # Somebody is in a hurry. Buffers are flushed by hand because nothing else runs any more.
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(1)
-        reactor.callFromThread(_stop, service, reactor, status)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
     reactor.run(installSignalHandlers=False)
     return status[0]
 
 
-def _stop(service: Service, reactor: Reactor, status: list[int]) -> None:
-    if not service.running:
-        return
+def handle_signals(stop: Callable[[], object]) -> None:
+    """
+    Stop at the first SIGTERM or SIGINT; end the process at once, with status 1, at the second.
 
+    :param stop: called from a signal handler.
+    """
+    asked = False
+
+    def handle(number: int, frame: object) -> None:
+        nonlocal asked
+        if asked:
+            # Buffers are flushed by hand because nothing else runs any more.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(1)
+        asked = True
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
+
+
+def _stop(service: Service, reactor: Reactor, status: list[int]) -> None:
     def failed(reason: Failure) -> None:
         status[0] = 1
         if reason.check(PicoError):

@@ -26,8 +26,9 @@ def server(**values: object) -> None:
 
     reactor, tcp, clock = install()
     from pico.cli.run import run_service
+    from pico.cli.supervisor import Supervisor
     from pico.log import start_logging
-    from pico.server.node import make_server
+    from pico.server.node import PORTS, make_server
 
     start_logging(
         sys.stderr,
@@ -36,4 +37,6 @@ def server(**values: object) -> None:
         as_json=config.log.format == "json",
         color=use_color(),
     )
-    sys.exit(run_service(make_server(config, tcp, clock=clock), reactor))
+    supervisor = Supervisor(clock)
+    node = make_server(config, tcp, clock=clock, inherited=supervisor.sockets(PORTS))
+    sys.exit(run_service(supervisor.watch(node, lambda: node.status, node.when_ready), reactor))

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import sys
+from collections.abc import Sequence
 from typing import cast
 
 from twisted.application.service import IService, Service
@@ -14,11 +14,12 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from pico.cli.options import load_config
-from pico.cli.run import tune
+from pico.cli.run import handle_signals, tune
+from pico.cli.supervisor import Supervisor
 from pico.config.fields import Kind, leaves
 from pico.config.server import ServerConfig
 from pico.errors import PicoError
-from pico.server.node import make_server
+from pico.server.node import PORTS, make_server
 
 _FLAGS = {leaf.flag[2:]: leaf for leaf in leaves(ServerConfig)}
 
@@ -37,6 +38,16 @@ class Options(UsageOptions):
         ["config.expand-env", None, "Replace ${VAR} and ${VAR:default} in that file."],
     ]
     synopsis = "[options]"
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:  # noqa: N802 - Twisted's name
+        """
+        Parse the command line, and end with status 2 if it cannot be understood.
+        """
+        try:
+            UsageOptions.parseOptions(self, options)
+        except UsageError as error:
+            print(f"pico: {error}\nTry 'twistd pico --help' for help.", file=sys.stderr)
+            raise SystemExit(2) from None
 
     def settings(self) -> dict[str, str]:
         """
@@ -70,22 +81,19 @@ class _Daemon(Service):
         tune()
         from twisted.internet import reactor
 
-        reactor.callWhenRunning(self._handle_signals)
+        # Twisted puts its own handlers in the place of ours when the reactor begins to run.
+        reactor.callWhenRunning(_handle_signals)
 
     def stopService(self) -> object:
         Service.stopService(self)
         return self._node.stopService()
 
-    def _handle_signals(self) -> None:
-        from twisted.internet import reactor
 
-        def stop(number: int, frame: object) -> None:
-            if not self.running:
-                os._exit(1)
-            reactor.callFromThread(reactor.stop)  # type: ignore[attr-defined]  # the module is the reactor
+def _handle_signals() -> None:
+    from twisted.internet import reactor
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stop)
+    # The module is the reactor.
+    handle_signals(lambda: reactor.callFromThread(reactor.stop))  # type: ignore[attr-defined]
 
 
 def makeService(options: Options) -> IService:
@@ -96,7 +104,13 @@ def makeService(options: Options) -> IService:
 
     try:
         config = load_config(ServerConfig, options.settings()).config
-        node = make_server(config, cast(IReactorTCP, reactor), clock=cast(IReactorTime, reactor))
+        supervisor = Supervisor(cast(IReactorTime, reactor))
+        node = make_server(
+            config,
+            cast(IReactorTCP, reactor),
+            clock=cast(IReactorTime, reactor),
+            inherited=supervisor.sockets(PORTS),
+        )
     except PicoError as error:
-        raise UsageError(str(error)) from None
-    return cast(IService, _Daemon(node))
+        raise SystemExit(f"pico: {error}") from None
+    return cast(IService, _Daemon(supervisor.watch(node, lambda: node.status, node.when_ready)))

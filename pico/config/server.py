@@ -104,4 +104,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     admin: Admin = Admin()
     cluster: Cluster = Cluster()
     log: Log = Log()
+    drain_delay: Annotated[
+        float,
+        Setting(Kind.DURATION, "At a stop: how long clients are still taken, after the node is not ready any more."),
+    ] = 0.0
     grace_period: Annotated[float, Setting(Kind.DURATION, "At a stop: how long requests under way may take.")] = 60.0

@@ -28,6 +28,7 @@ from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
     IReactorPluggableNameResolver,
+    IReactorSocket,
     IReactorTCP,
     IReactorTime,
     IResolutionReceiver,
@@ -74,6 +75,26 @@ def listen_tcp(
         raise _listen_error(host, port, setting, error.socketError) from error
     except OSError as error:
         raise _listen_error(host, port, setting, error) from error
+
+
+def adopt_tcp(reactor: IReactorTCP, listening: socket.socket, factory: IProtocolFactory) -> IListeningPort:
+    """
+    Take connections from a socket that listens already. When the port is closed the socket goes on to listen, if
+    another process holds it as well.
+
+    :param listening: is closed; the port has a copy.
+    """
+    with listening:
+        number, family = listening.fileno(), listening.family
+        if not isinstance(reactor, PosixReactorBase):
+            return IReactorSocket(reactor).adoptStreamPort(number, family, cast(ServerFactory, factory))
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # What adoptStreamPort calls, which would make a port of Twisted's own.
+        port: DirectPort = DirectPort._fromListeningDescriptor(  # type: ignore[no-untyped-call]
+            reactor, number, family, factory
+        )
+    port.startListening()
+    return port
 
 
 def make_client_endpoint(reactor: IReactorTCP, host: str, port: int, timeout: float = 30.0) -> IStreamClientEndpoint:

@@ -5,6 +5,8 @@ Every constructor of a node on one page.
 from __future__ import annotations
 
 import random
+import socket
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import PlatformCollector, ProcessCollector
 from twisted.internet.interfaces import IProtocolFactory, IReactorTCP, IReactorTime
@@ -35,6 +37,9 @@ from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits as HTTPLimits
 from pico.wire.yamux.limits import Limits as YamuxLimits
 
+#: The ports of a node, by the names of their sections.
+PORTS = ("proxy", "upstream", "admin")
+
 
 def make_server(
     config: ServerConfig,
@@ -43,6 +48,7 @@ def make_server(
     clock: IReactorTime,
     verifier: IVerifier | None = None,
     chooser: random.Random | None = None,
+    inherited: Mapping[str, Sequence[socket.socket]] | None = None,
 ) -> NodeService:
     """
     Make a node.
@@ -51,6 +57,8 @@ def make_server(
     :param clock: normally the same object.
     :param verifier: says who may use what; everybody everything when not given.
     :param chooser: makes up the node's id.
+    :param inherited: sockets that listen already, instead of what ``bind_addr`` says, by section: those of
+        :data:`PORTS`.
     :return: the service; nothing is bound before it is started.
     :raises pico.errors.ConfigError: for settings that cannot be used.
     """
@@ -134,19 +142,25 @@ def make_server(
         node_id=node_id,
         reactor=reactor,
         clock=clock,
-        admin=_binding("admin", config.admin, make_admin_site(view, metrics)),
-        upstream=_binding("upstream", config.upstream, upstream_port),
-        proxy=_binding("proxy", config.proxy, proxy_port),
+        admin=_binding("admin", config.admin, make_admin_site(view, metrics), inherited),
+        upstream=_binding("upstream", config.upstream, upstream_port, inherited),
+        proxy=_binding("proxy", config.proxy, proxy_port, inherited),
         upstream_port=upstream_port,
         proxy_port=proxy_port,
         view=view,
+        drain_delay=config.drain_delay,
         grace_period=config.grace_period,
     )
 
 
-def _binding(name: str, section: Admin | Proxy | Upstream, factory: IProtocolFactory) -> Binding:
+def _binding(
+    name: str,
+    section: Admin | Proxy | Upstream,
+    factory: IProtocolFactory,
+    inherited: Mapping[str, Sequence[socket.socket]] | None,
+) -> Binding:
     try:
         address = parse_address(section.bind_addr)
     except ValueError as error:
         raise ConfigError(f"{name}.bind_addr: {error}") from None
-    return Binding(f"{name}.bind_addr", address, section.advertise_addr, factory)
+    return Binding(f"{name}.bind_addr", address, section.advertise_addr, factory, (inherited or {}).get(name, ()))

@@ -4,22 +4,36 @@ A node's life: bind, serve, drain, end.
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Sequence
+
 import attrs
 from twisted.application.service import Service
 from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorTCP, IReactorTime
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IReactorTCP, IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from pico.config.addresses import Address
 from pico.names import NodeId
 from pico.net.addresses import advertised
-from pico.net.ports import listen_tcp
+from pico.net.background import background
+from pico.net.ports import adopt_tcp, listen_tcp
+from pico.net.transport import address_of
 from pico.proxy.port import ProxyPort
 from pico.server.view import NodeView
 from pico.upstream.port import UpstreamPort
 
 _log = Logger(namespace="server")
+
+#: A node that got the socket for clients from the node before waits until no tunnel has come for so many seconds,
+#: and at most so many.
+_QUIET = 0.5
+_SETTLED = 5.0
+
+#: Seconds for the first request of a client that was taken just before the ports closed.
+_FIRST_REQUEST = 0.25
 
 
 @attrs.frozen
@@ -29,12 +43,77 @@ class Binding:
 
     :ivar setting: its name in the configuration, for the message when it cannot be bound.
     :ivar advertise: what others shall dial; empty to work it out from what was bound.
+    :ivar inherited: sockets that listen already; if there are any, ``address`` is not bound.
     """
 
     setting: str
     address: Address
     advertise: str
     factory: IProtocolFactory
+    inherited: Sequence[socket.socket] = ()
+
+
+class _Entrance:
+    """
+    What listens for one binding.
+
+    :ivar host: the address that it listens on; the first of several. Known once it was bound, and with an inherited
+        socket before that.
+    """
+
+    def __init__(self, binding: Binding, reactor: IReactorTCP) -> None:
+        self._binding = binding
+        self._reactor = reactor
+        self._ports: list[IListeningPort] = []
+        self.host: IAddress | None = address_of(binding.inherited[0].getsockname()) if binding.inherited else None
+
+    @property
+    def inherited(self) -> bool:
+        """
+        Whether its socket was there before this process.
+        """
+        return bool(self._binding.inherited)
+
+    @property
+    def advertised(self) -> str:
+        """
+        How others reach it.
+        """
+        assert self.host is not None
+        return advertised(self._binding.advertise, self.host)
+
+    @property
+    def shown(self) -> str:
+        """
+        The address as it is written in the configuration, with the port that was really bound.
+        """
+        asked = self._binding.address
+        host = asked.host if not self.inherited else str(getattr(self.host, "host", ""))
+        port = getattr(self.host, "port", asked.port)
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def open(self) -> None:
+        """
+        Listen.
+
+        :raises pico.errors.ListenError: the port cannot be had.
+        """
+        binding = self._binding
+        for each in binding.inherited:
+            self._ports.append(adopt_tcp(self._reactor, each, binding.factory))
+        if not binding.inherited:
+            address = binding.address
+            port = listen_tcp(self._reactor, address.host, address.port, binding.factory, setting=binding.setting)
+            self._ports.append(port)
+            self.host = port.getHost()
+
+    async def close(self) -> None:
+        """
+        Listen no more; what was accepted lives on.
+        """
+        ports, self._ports = self._ports, []
+        stopping = [port.stopListening() for port in ports]
+        await DeferredList([each for each in stopping if each is not None], consumeErrors=True)
 
 
 class NodeService(Service):
@@ -42,8 +121,12 @@ class NodeService(Service):
     Run one node.
 
     ``startService`` binds its ports, the operators' first; when one cannot be bound none stays open and
-    :class:`pico.errors.ListenError` says which. ``stopService`` drains: not ready any more, agents told, no new
-    connections, those that are there served to their end, at most for the grace period. Then what is left is cut.
+    :class:`pico.errors.ListenError` says which. ``stopService`` drains: not ready any more, agents told; clients are
+    still taken for the drain delay; then no new connections, those that are there served to their end, at most for
+    the grace period. Then what is left is cut.
+
+    Where the sockets for clients and agents were inherited both may wait in them, clients for endpoints that agents
+    behind them are about to serve. So agents are let in first, and clients when no more of them come.
     """
 
     def __init__(
@@ -59,18 +142,42 @@ class NodeService(Service):
         proxy_port: ProxyPort,
         view: NodeView,
         grace_period: float,
+        drain_delay: float = 0.0,
     ) -> None:
         self._node_id = node_id
-        self._reactor = reactor
         self._clock = clock
-        self._admin = admin
-        self._upstream = upstream
-        self._proxy = proxy
+        self._admin = _Entrance(admin, reactor)
+        self._upstream = _Entrance(upstream, reactor)
+        self._proxy = _Entrance(proxy, reactor)
         self._upstream_port = upstream_port
         self._proxy_port = proxy_port
         self._view = view
+        self._drain_delay = drain_delay
         self._grace_period = grace_period
-        self._ports: list[IListeningPort] = []
+        self._bound = False
+        self._settling: Deferred[None] | None = None
+        self._ready: list[Deferred[None]] = []
+
+    @property
+    def status(self) -> str:
+        """
+        What the node does, in one line.
+        """
+        if not self.running:
+            return f"draining: {_count(self._upstream_port.in_flight, 'request')} left"
+        tunnels = _count(self._upstream_port.upstreams, "tunnel")
+        return f"{tunnels}, {_count(len(self._view.upstream_endpoints()), 'endpoint')}"
+
+    def when_ready(self) -> Deferred[None]:
+        """
+        Wait until clients are taken.
+        """
+        waiting: Deferred[None] = Deferred(self._ready.remove)
+        if self._view.ready:
+            waiting.callback(None)
+        else:
+            self._ready.append(waiting)
+        return waiting
 
     def privilegedStartService(self) -> None:
         """
@@ -84,29 +191,66 @@ class NodeService(Service):
         Bind, if that was not done before, and be ready.
         """
         Service.startService(self)
-        if not self._ports:
+        if not self._bound:
             self._bind()
-        admin, upstream, proxy = (port.getHost() for port in self._ports)
-        self._view.admin_addr = advertised(self._admin.advertise, admin)
-        self._view.proxy_addr = advertised(self._proxy.advertise, proxy)
+        self._view.admin_addr = self._admin.advertised
+        self._view.proxy_addr = self._proxy.advertised
+        self._upstream_port.proxy_port = getattr(self._proxy.host, "port", 0)
+        if self._proxy.inherited:
+            self._settling = Deferred.fromCoroutine(self._settle())
+            background(self._settling, _log, "waiting for agents")
+        else:
+            self._take_clients()
+
+    def stopService(self) -> Deferred[None] | None:
+        """
+        Drain.
+
+        :return: fires when everything is closed.
+        """
+        Service.stopService(self)
+        if not self._bound:
+            return None
+        self._bound = False
+        if self._settling is not None:
+            self._settling.cancel()
+        return Deferred.fromCoroutine(self._drain())
+
+    async def _settle(self) -> None:
+        tunnels = 0
+        begin = last = now = self._clock.seconds()
+        while now - last < _QUIET and now - begin < _SETTLED:
+            await deferLater(self._clock, _QUIET / 5)
+            now = self._clock.seconds()
+            if self._upstream_port.upstreams != tunnels:
+                tunnels, last = self._upstream_port.upstreams, now
+        self._proxy.open()
+        self._take_clients()
+
+    def _take_clients(self) -> None:
         self._view.ready = True
         _log.info(
             "pico node {node} ready: proxy {proxy}, upstream {upstream}, admin {admin}",
             node=self._node_id,
-            proxy=_shown(self._proxy.address, proxy),
-            upstream=_shown(self._upstream.address, upstream),
-            admin=_shown(self._admin.address, admin),
+            proxy=self._proxy.shown,
+            upstream=self._upstream.shown,
+            admin=self._admin.shown,
         )
+        waiting, self._ready = self._ready, []
+        for each in waiting:
+            each.callback(None)
 
     async def _drain(self) -> None:
         self._view.ready = False
-        in_flight = self._upstream_port.in_flight
-        _log.info("draining: {requests} requests in flight", requests=in_flight)
+        _log.info("draining: {requests} requests in flight", requests=self._upstream_port.in_flight)
         self._upstream_port.drain()
-        admin, *rest = self._ports
-        self._ports = []
-        for port in rest:
-            await _stopped(port)
+        if self._drain_delay:
+            await deferLater(self._clock, self._drain_delay)
+        await self._upstream.close()
+        await self._proxy.close()
+        if self._proxy_port.connections and (self._drain_delay or self._proxy.inherited):
+            # Nobody is to be turned away, and closing what is idle would do that to who has just come.
+            await deferLater(self._clock, _FIRST_REQUEST)
         self._proxy_port.drain()
         try:
             await self._proxy_port.when_empty().addTimeout(self._grace_period, self._clock)
@@ -117,49 +261,22 @@ class NodeService(Service):
             )
             self._proxy_port.abort()
         self._upstream_port.close()
-        await _stopped(admin)
+        await self._admin.close()
         _log.info("drained")
 
-    def stopService(self) -> Deferred[None] | None:
-        """
-        Drain.
-
-        :return: fires when everything is closed.
-        """
-        Service.stopService(self)
-        if not self._ports:
-            return None
-        return Deferred.fromCoroutine(self._drain())
-
     def _bind(self) -> None:
+        entrances = [self._admin, self._upstream]
+        if not self._proxy.inherited:
+            entrances.append(self._proxy)
         try:
-            for binding in (self._admin, self._upstream, self._proxy):
-                self._ports.append(
-                    listen_tcp(
-                        self._reactor,
-                        binding.address.host,
-                        binding.address.port,
-                        binding.factory,
-                        setting=binding.setting,
-                    )
-                )
+            for entrance in entrances:
+                entrance.open()
         except BaseException:
-            for port in self._ports:
-                port.stopListening()
-            self._ports = []
+            for entrance in entrances:
+                background(Deferred.fromCoroutine(entrance.close()), _log)
             raise
+        self._bound = True
 
 
-async def _stopped(port: IListeningPort) -> None:
-    stopping = port.stopListening()
-    if stopping is not None:
-        await DeferredList([stopping], consumeErrors=True)
-
-
-def _shown(asked: Address, bound: object) -> str:
-    """
-    An address as it is written in the configuration, with the port that was really bound.
-    """
-    port = getattr(bound, "port", asked.port)
-    host = f"[{asked.host}]" if ":" in asked.host else asked.host
-    return f"{host}:{port}"
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
