@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -23,7 +24,10 @@ class Supervisor:
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._variables = take_variables(os.environ)
+        variables = take_variables(os.environ)
+        # Twisted has taken LISTEN_* out of the environment as soon as its endpoints are imported (for its "systemd:"
+        # endpoints, which cannot have several sockets of one name). The kernel still knows them.
+        self._variables = {**take_variables(_environ_at_start()), **variables}
 
     def sockets(self, names: Collection[str]) -> Mapping[str, Sequence[socket.socket]]:
         """
@@ -48,3 +52,12 @@ class Supervisor:
             when_ready=when_ready,
             watchdog=supervision.watchdog,
         )
+
+
+def _environ_at_start() -> dict[str, str]:
+    try:
+        block = Path("/proc/self/environ").read_bytes()
+    except OSError:
+        return {}
+    pairs = (os.fsdecode(each).partition("=") for each in block.split(b"\0"))
+    return {name: value for name, _, value in pairs}

@@ -81,9 +81,9 @@ def parse_descriptors(variables: Mapping[str, str], pid: int) -> Sequence[Descri
 
     :raises ListenError: that makes no sense.
     """
-    if variables.get("LISTEN_PID", "") != str(pid):
+    count = variables.get("LISTEN_FDS")
+    if count is None or variables.get("LISTEN_PID") != str(pid):
         return ()
-    count = variables.get("LISTEN_FDS", "")
     if not _is_number(count):
         raise ListenError(f"LISTEN_FDS={count} is not a number of sockets")
     names = variables["LISTEN_FDNAMES"].split(":") if variables.get("LISTEN_FDNAMES") else []

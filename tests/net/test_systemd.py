@@ -68,6 +68,7 @@ class VariableTests(SynchronousTestCase):
         """
         for variables, expected in (
             ({}, []),
+            ({"LISTEN_PID": "7"}, []),
             ({"LISTEN_PID": "7", "LISTEN_FDS": "0"}, []),
             (
                 {"LISTEN_PID": "7", "LISTEN_FDS": "2", "LISTEN_FDNAMES": "proxy:admin"},
@@ -87,7 +88,6 @@ class VariableTests(SynchronousTestCase):
             ({"LISTEN_FDS": "two"}, "LISTEN_FDS=two is not a number of sockets"),
             ({"LISTEN_FDS": "-1"}, "LISTEN_FDS=-1 is not a number of sockets"),
             ({"LISTEN_FDS": ""}, "LISTEN_FDS= is not a number of sockets"),
-            ({}, "LISTEN_FDS= is not a number of sockets"),
             ({"LISTEN_FDS": "2", "LISTEN_FDNAMES": "proxy"}, "LISTEN_FDNAMES has 1 names for 2 sockets"),
         ):
             with self.assertRaises(ListenError) as caught:

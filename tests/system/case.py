@@ -158,11 +158,14 @@ class Scene:
         environment: Mapping[str, str] | None = None,
         cwd: Path = ROOT,
         stdout: int | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> Program:
         """
         Start a program.
         """
-        program = Program(name, command, self.directory, environment=environment, cwd=cwd, stdout=stdout)
+        program = Program(
+            name, command, self.directory, environment=environment, cwd=cwd, stdout=stdout, pass_fds=pass_fds
+        )
         self._programs.append(program)
         return program
 

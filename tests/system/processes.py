@@ -106,10 +106,12 @@ class Program:
         environment: Mapping[str, str] | None = None,
         cwd: Path = ROOT,
         stdout: int | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         """
         :param directory: where the log goes.
         :param stdout: a file descriptor to write to instead of the log.
+        :param pass_fds: file descriptors that it inherits.
         """
         self.name = name
         self.command = list(command)
@@ -124,6 +126,7 @@ class Program:
                 env=clean_environment(environment),
                 cwd=cwd,
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
         self.pid = self._process.pid
         atexit.register(self.kill)
