@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
+import shutil
 import signal
 import socket
 import sys
@@ -14,10 +16,13 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unittest import SkipTest
 
+from pico.config.agent import AgentConfig
+from pico.config.server import ServerConfig
 from tests.system.case import Node, Scene, SystemTestCase, flags, run
 from tests.system.http_client import Broken, Client, request_bytes
-from tests.system.processes import PICO, Program, eventually, free_port
+from tests.system.processes import PICO, ROOT, Program, eventually, free_port
 from tests.system.services import HTTPService
 
 TWISTD = (str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile=", "pico")
@@ -430,7 +435,104 @@ class AgentTests(DaemonTestCase):
         self.assertEqual(agent.wait(), 0)
 
 
+class UnitTests(DaemonTestCase):
+    """
+    The units in ``etc/systemd``, as far as that is possible without systemd.
+    """
+
+    def command(self, unit: dict[str, list[str]], config: Path) -> list[str]:
+        """
+        What a unit starts, with the program under test and a configuration of the test.
+        """
+        program, *arguments = shlex.split(unit["ExecStart"][0])
+        self.assertEqual(program, "/opt/pico/bin/pico")
+        index = arguments.index("--config.path") + 1
+        self.assertTrue(arguments[index].startswith("/etc/pico/"))
+        return [*PICO, *arguments[:index], str(config), *arguments[index + 1 :]]
+
+    def test_node(self) -> None:
+        """
+        What pico.service starts gets the sockets of the socket units, and says when it is ready and that it lives.
+        """
+        sockets = [_unit(path) for path in sorted(_UNITS.glob("*.socket"))]
+        ports = {each["FileDescriptorName"][0]: each["ListenStream"] for each in sockets}
+        self.assertEqual(ports, {"admin": ["8002"], "proxy": ["8000"], "upstream": ["8001"]})
+        self.assertEqual([each["Service"] for each in sockets], [["pico.service"]] * 3)
+        unit = _unit(_UNITS / "pico.service")
+        self.assertEqual((unit["Type"], unit["NotifyAccess"]), (["notify"], ["main"]))
+        systemd = self.systemd(*ports)
+        config = self.scene.directory / "pico.yaml"
+        config.write_text((_UNITS.parent / "pico.yaml").read_text())
+        program = systemd.start("node", self.command(unit, config), watchdog=0.5)
+        systemd.wait_for("READY=1")
+        systemd.wait_for("WATCHDOG=1")
+        self.assertEqual(Client(systemd.ports["admin"]).get("/ready").status, 200)
+        program.terminate()
+        systemd.wait_for("STOPPING=1")
+        self.assertEqual(program.wait(), 0)
+
+    def test_agent(self) -> None:
+        """
+        What pico-agent@.service starts serves what its file lists.
+        """
+        node = self.scene.node()
+        service = self.scene.run(HTTPService("s"))
+        unit = _unit(_UNITS / "pico-agent@.service")
+        systemd = self.systemd()
+        config = self.scene.directory / "agent.yaml"
+        config.write_text(
+            f"connect: {{url: 'http://127.0.0.1:{node.upstream}'}}\n"
+            f"listeners: [{{endpoint_id: e, addr: '{service.port}'}}]\n"
+        )
+        agent = systemd.start("agent", self.command(unit, config))
+        systemd.wait_for("READY=1\nSTATUS=1 of 1 endpoints connected")
+        self.assertEqual(node.fetch("/x").status, 200)
+        agent.terminate()
+        self.assertEqual(agent.wait(), 0)
+
+    def test_time_to_stop(self) -> None:
+        """
+        systemd waits for longer than a drain takes by default.
+        """
+        for name, config in (("pico.service", ServerConfig()), ("pico-agent@.service", AgentConfig())):
+            delay = getattr(config, "drain_delay", 0.0)
+            self.assertGreater(int(_unit(_UNITS / name)["TimeoutStopSec"][0]), delay + config.grace_period + 10)
+
+    def test_verified(self) -> None:
+        """
+        systemd finds nothing wrong with them, and little that they could do without.
+        """
+        analyze = shutil.which("systemd-analyze")
+        if analyze is None:
+            raise SkipTest("needs systemd-analyze")
+        # It wants the program to exist.
+        for path in _UNITS.iterdir():
+            text = path.read_text().replace("/opt/pico/bin/pico ", "/bin/true ")
+            (self.scene.directory / path.name).write_text(text)
+        names = [path.name.replace("@.", "@x.") for path in _UNITS.iterdir()]
+        result = run([analyze, "verify", *(str(self.scene.directory / name) for name in names)])
+        about_ours = [line for line in result.stderr.splitlines() if "pico" in line]
+        self.assertEqual(about_ours, [])
+        for name in ("pico.service", "pico-agent@.service"):
+            result = run([analyze, "security", "--offline=yes", "--threshold=15", str(self.scene.directory / name)])
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+
+_UNITS = ROOT / "etc" / "systemd"
+
 _BIND = ("proxy.bind_addr", "upstream.bind_addr", "admin.bind_addr")
+
+
+def _unit(path: Path) -> dict[str, list[str]]:
+    """
+    Read a unit's settings.
+    """
+    settings: dict[str, list[str]] = {}
+    for line in path.read_text().splitlines():
+        name, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            settings.setdefault(name, []).append(value)
+    return settings
 
 
 def _kill(pid: int, command: Sequence[str]) -> None:
