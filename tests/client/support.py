@@ -10,14 +10,14 @@ import attrs
 from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.internet.task import Clock
-from twisted.protocols.policies import ProtocolWrapper
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
 from pico.client.dialer import Dialer, DialSettings
 from pico.client.urls import parse_node_url
 from pico.net.turn import Turn
 from pico.net.websocket import WebSocketTransport
-from pico.testing import MemoryHost, MemoryNetwork
+from pico.testing import MemoryHost, MemoryNetwork, MemoryTransport, RecordingProtocol
 from pico.tunnel.session import TunnelSession, TunnelSettings
 from pico.tunnel.stream import TunnelStream
 from pico.wire.http1.events import RequestHead
@@ -132,11 +132,13 @@ class _Port(ServerFactory):
     def __init__(self, node: Node) -> None:
         self.node = node
 
-    def buildProtocol(self, addr: IAddress) -> Protocol:
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
         return _Connection(self.node)
 
 
 class _Connection(Protocol):
+    transport: MemoryTransport | TLSMemoryBIOProtocol
+
     def __init__(self, node: Node) -> None:
         self._node = node
         self._core = ServerConnection(HeaderCache())
@@ -157,7 +159,7 @@ class _Connection(Protocol):
         lines = [b"Upgrade: websocket", b"Connection: Upgrade", *response_lines(check_request(head)), *answer]
         self.transport.write(self._core.send_head(101, b"", lines, length=None))
         carrier = self._node.begin(head)
-        if isinstance(self.transport, ProtocolWrapper):
+        if isinstance(self.transport, TLSMemoryBIOProtocol):
             self.transport.wrappedProtocol = carrier
         else:
             self.transport.protocol = carrier
@@ -175,10 +177,20 @@ def make_dialer(network: MemoryNetwork, url: str = f"http://node:{PORT}", **sett
     return Dialer(dial_settings, reactor=host, clock=host, turn=turn), turn
 
 
+class Speaker(RecordingProtocol):
+    """
+    One end of a stream of a tunnel.
+    """
+
+    transport: TunnelStream
+
+
 class Echo(Protocol):
     """
     Sends everything back.
     """
+
+    transport: TunnelStream
 
     def dataReceived(self, data: bytes) -> None:
         """

@@ -11,12 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from pico.client.dialer import DialError, DialSettings, Tunnel
 from pico.client.urls import parse_node_url
 from pico.errors import ConfigError
-from pico.testing import MemoryNetwork, RecordingProtocol
+from pico.testing import MemoryNetwork
 from pico.wire.http1.events import RequestHead
 from pico.wire.websocket.handshake import check_request, response_lines
 from pico.wire.websocket.stream import ByteStream, Side
 from pico.wire.yamux.session import Role, Session
-from tests.client.support import PORT, Node, RecordingUser, make_dialer, refusal
+from tests.client.support import PORT, Node, RecordingUser, Speaker, make_dialer, refusal
 
 NOT_FOUND = refusal(b"404 Not Found", b"not found")
 
@@ -67,7 +67,7 @@ class DialerTests(SynchronousTestCase):
         node = Node(self.host, self.clock, [b"x-pico-node: node-1", b"x-pico-capabilities: go-away, teleport"])
         tunnel = self.successResultOf(self.dial())
         self.assertEqual(("node-1", frozenset({"go-away"})), (tunnel.node, tunnel.capabilities))
-        here = RecordingProtocol()
+        here = Speaker()
         node.tunnels[0].session.open_stream().attach(here)
         here.transport.write(b"hello")
         self.network.pump()

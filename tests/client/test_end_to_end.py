@@ -6,9 +6,11 @@ time.
 from __future__ import annotations
 
 import random
+from typing import cast
 
 import trustme
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ServerFactory
 from twisted.internet.ssl import (
     Certificate,
     PrivateCertificate,
@@ -21,11 +23,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pico.client.dialer import DialError, Tunnel
 from pico.client.listener import Listener
-from pico.testing import MemoryNetwork, RecordingProtocol
+from pico.testing import MemoryNetwork
 from pico.tunnel.reasons import StreamRefused
 from pico.tunnel.session import TunnelSettings
 from pico.tunnel.stream import TunnelStream
-from tests.client.support import Echo, Node, RecordingUser, make_dialer, refusal
+from tests.client.support import Echo, Node, RecordingUser, Speaker, make_dialer, refusal
 
 
 class Watcher:
@@ -90,15 +92,15 @@ class EndToEndTests(SynchronousTestCase):
         self.network.pump()
         return listener
 
-    def open(self, node: Node, index: int = -1) -> RecordingProtocol:
+    def open(self, node: Node, index: int = -1) -> Speaker:
         """
         Open a stream of a tunnel, from the node's side.
         """
-        here = RecordingProtocol()
+        here = Speaker()
         node.tunnels[index].session.open_stream().attach(here)
         return here
 
-    def assert_echo(self, here: RecordingProtocol, data: bytes) -> None:
+    def assert_echo(self, here: Speaker, data: bytes) -> None:
         """
         What is sent comes back.
         """
@@ -273,11 +275,12 @@ class TLSTests(SynchronousTestCase):
         issued = self.authority.issue_cert("node")
         pem = issued.private_key_pem.bytes() + b"".join(each.bytes() for each in issued.cert_chain_pems)
         certificate = PrivateCertificate.loadPEM(pem)
-        self.node = Node(
-            self.network.host("node"),
-            self.clock,
-            wrap=lambda factory: TLSMemoryBIOFactory(certificate.options(), False, factory, self.clock),
-        )
+
+        def secured(factory: ServerFactory) -> ServerFactory:
+            # Twisted's type calls it a client's factory; it serves as well.
+            return cast(ServerFactory, TLSMemoryBIOFactory(certificate.options(), False, factory, self.clock))
+
+        self.node = Node(self.network.host("node"), self.clock, wrap=secured)
 
     def dial(self, root: trustme.CA) -> Deferred[Tunnel]:
         """
@@ -294,7 +297,7 @@ class TLSTests(SynchronousTestCase):
         A tunnel stands and carries streams.
         """
         self.successResultOf(self.dial(self.authority))
-        here = RecordingProtocol()
+        here = Speaker()
         self.node.tunnels[0].session.open_stream().attach(here)
         here.transport.write(b"x" * 200_000)
         self.network.pump()

@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pico.client.dialer import DialError, Tunnel, TunnelUser
 from pico.client.leaving import LINGER
 from pico.client.listener import GO_AWAY_SPREAD, Listener, _Link, _Setback
+from pico.tunnel.stream import TunnelStream
 
 
 @attrs.define(eq=False)
@@ -385,7 +386,11 @@ class DiallingTests(ListenerCase):
 
         session = self.serve()
         stream = Stream()
-        self.listener._core.on_stream = lambda stream: 1 // 0
+
+        def break_down(stream: TunnelStream) -> None:
+            raise ZeroDivisionError
+
+        self.listener._core.on_stream = break_down
         session.user.stream_opened(stream)  # type: ignore[arg-type]
         self.assertTrue(stream.aborted)
         self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))

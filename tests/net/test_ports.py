@@ -4,21 +4,72 @@ Listening and dialling. Real sockets are tested by the system tests; here is a n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.error import DNSLookupError
 from twisted.internet.error import TimeoutError as ConnectTimeout
-from twisted.internet.interfaces import IResolutionReceiver, IStreamClientEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IHostnameResolver,
+    IHostResolution,
+    IProtocol,
+    IResolutionReceiver,
+    IStreamClientEndpoint,
+)
 from twisted.internet.protocol import Factory, ServerFactory
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from pico.errors import ListenError
 from pico.net.ports import DirectPort, listen_tcp, make_client_endpoint
-from pico.testing import MemoryNetwork, RecordingProtocol
+from pico.testing import MemoryNetwork, MemoryTransport, RecordingProtocol
 
 
+class Speaker(RecordingProtocol):
+    """
+    One side of a connection between hosts.
+    """
+
+    transport: MemoryTransport
+
+
+class Accepting(ServerFactory):
+    """
+    Remembers whom it made.
+    """
+
+    def __init__(self) -> None:
+        self.made: list[Speaker] = []
+
+    def buildProtocol(self, addr: IAddress | None) -> Speaker:
+        """
+        Make one.
+        """
+        self.made.append(Speaker())
+        return self.made[-1]
+
+
+@implementer(IHostResolution)
+class Resolution:
+    """
+    A name that is looked up, or was.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def cancel(self) -> None:
+        """
+        Too late.
+        """
+
+
+@implementer(IHostnameResolver)
 class Resolver:
     """
     Knows one name's addresses.
@@ -29,18 +80,42 @@ class Resolver:
 
     def resolveHostName(  # noqa: N802
         self,
-        receiver: IResolutionReceiver,
-        name: str,
-        port: int,
-    ) -> None:
+        resolutionReceiver: IResolutionReceiver,  # noqa: N803
+        hostName: str,  # noqa: N803
+        portNumber: int = 0,  # noqa: N803
+        addressTypes: Sequence[type[IAddress]] | None = None,  # noqa: N803
+        transportSemantics: str = "TCP",  # noqa: N803
+    ) -> IHostResolution:
         """
         Tell the addresses, whatever the name.
         """
-        receiver.resolutionBegan(None)
+        resolution = Resolution(hostName)
+        resolutionReceiver.resolutionBegan(resolution)
         for address in self.addresses:
             kind = IPv6Address if ":" in address else IPv4Address
-            receiver.addressResolved(kind("TCP", address, port))
-        receiver.resolutionComplete()
+            resolutionReceiver.addressResolved(kind("TCP", address, portNumber))
+        resolutionReceiver.resolutionComplete()
+        return resolution
+
+
+@implementer(IHostnameResolver)
+class SilentResolver:
+    """
+    A resolver that never answers.
+    """
+
+    def resolveHostName(  # noqa: N802
+        self,
+        resolutionReceiver: IResolutionReceiver,  # noqa: N803
+        hostName: str,  # noqa: N803
+        portNumber: int = 0,  # noqa: N803
+        addressTypes: Sequence[type[IAddress]] | None = None,  # noqa: N803
+        transportSemantics: str = "TCP",  # noqa: N803
+    ) -> IHostResolution:
+        """
+        Do not.
+        """
+        return Resolution(hostName)
 
 
 class PortsTests(SynchronousTestCase):
@@ -52,29 +127,23 @@ class PortsTests(SynchronousTestCase):
         self.network = MemoryNetwork()
         self.here = self.network.host("here")
         self.there = self.network.host("there")
-        self.factory = ServerFactory.forProtocol(RecordingProtocol)
+        self.factory = Accepting()
 
     def test_listen_and_dial(self) -> None:
         """
         A dialled connection reaches the port, by name and by address.
         """
-        accepted: list[RecordingProtocol] = []
-
-        class Accepting(ServerFactory):
-            def buildProtocol(self, addr: object) -> RecordingProtocol:
-                accepted.append(RecordingProtocol())
-                return accepted[-1]
-
-        listen_tcp(self.there, "", 8000, Accepting(), setting="proxy.bind_addr")
+        accepting = Accepting()
+        listen_tcp(self.there, "", 8000, accepting, setting="proxy.bind_addr")
         for host in ("there", self.there.address):
             endpoint = make_client_endpoint(self.here, host, 8000)
             verifyObject(IStreamClientEndpoint, endpoint)
-            d = endpoint.connect(Factory.forProtocol(RecordingProtocol))
+            d = endpoint.connect(Factory.forProtocol(Speaker))
             self.network.pump()
-            self.successResultOf(d).transport.write(b"hello")
+            cast(Speaker, self.successResultOf(d)).transport.write(b"hello")
             self.network.pump()
-            self.assertEqual(accepted[-1].received, b"hello")
-        self.assertEqual(len(accepted), 2)
+            self.assertEqual(accepting.made[-1].received, b"hello")
+        self.assertEqual(len(accepting.made), 2)
 
     def test_taken(self) -> None:
         """
@@ -129,18 +198,7 @@ class PortsTests(SynchronousTestCase):
         """
         The timeout counts the lookup of the name.
         """
-
-        class Silent:
-            """
-            A resolver that never answers.
-            """
-
-            def resolveHostName(self, receiver: object, *args: object) -> None:  # noqa: N802
-                """
-                Do not.
-                """
-
-        self.here.installNameResolver(Silent())
+        self.here.installNameResolver(SilentResolver())
         d = make_client_endpoint(self.here, "there", 8000, 5.0).connect(self.factory)
         self.network.advance(4.9)
         self.assertNoResult(d)
@@ -184,21 +242,21 @@ class RaceTests(SynchronousTestCase):
         self.here = self.network.host("here")
         self.hosts = [self.network.host(name) for name in ("one", "two", "three")]
         self.here.installNameResolver(Resolver(*(host.address for host in self.hosts)))
-        self.factory = ServerFactory.forProtocol(RecordingProtocol)
+        self.factory = Accepting()
 
-    def dial(self) -> Deferred[RecordingProtocol]:
+    def dial(self) -> Deferred[IProtocol]:
         """
         Dial the name with all those addresses.
         """
-        d = make_client_endpoint(self.here, "name", 80, 5.0).connect(Factory.forProtocol(RecordingProtocol))
+        d = make_client_endpoint(self.here, "name", 80, 5.0).connect(Factory.forProtocol(Speaker))
         self.network.pump()
         return d
 
-    def peer(self, d: Deferred[RecordingProtocol]) -> str:
+    def peer(self, d: Deferred[IProtocol]) -> str:
         """
         The address that the dial reached.
         """
-        return self.successResultOf(d).transport.getPeer().host
+        return cast(Speaker, self.successResultOf(d)).transport.getPeer().host
 
     def test_refused(self) -> None:
         """

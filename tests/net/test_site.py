@@ -5,15 +5,34 @@ The small HTTP sites for operators.
 from __future__ import annotations
 
 import json
+from io import BytesIO
+from typing import Protocol, cast
 
 from twisted.internet.error import ConnectionLost
-from twisted.internet.protocol import ClientFactory
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import ClientFactory, ServerFactory
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import IResource
 from zope.interface.verify import verifyObject
 
 from pico.net.site import HealthResource, JSONResource, MetricsResource, ReadyResource, make_site
-from pico.testing import HalfCloseRecordingProtocol, MemoryNetwork
+from pico.testing import HalfCloseRecordingProtocol, MemoryNetwork, MemoryTransport
+
+
+class Client(HalfCloseRecordingProtocol):
+    """
+    A client of a site.
+    """
+
+    transport: MemoryTransport
+
+
+class ContentFiles(Protocol):
+    """
+    What a request asks its site for where to put its body, if the site has it.
+    """
+
+    def getContentFile(self, length: int | None) -> BytesIO: ...  # noqa: N802
 
 
 class SiteTests(SynchronousTestCase):
@@ -41,21 +60,22 @@ class SiteTests(SynchronousTestCase):
         }
         self.site = make_site(self.resources, timeout=30.0, clock=self.network.clock)
         self.server = self.network.host("server")
-        self.port = self.server.listenTCP(8002, self.site)
+        # Twisted's factories are generic in their protocol, and a reactor takes any.
+        self.port = self.server.listenTCP(8002, cast(ServerFactory, self.site))
 
     def tearDown(self) -> None:
         self.port.stopListening()
         self.network.advance(100)
         self.assertEqual(self.network.clock.getDelayedCalls(), [])
 
-    def connect(self) -> HalfCloseRecordingProtocol:
+    def connect(self) -> Client:
         """
         Connect a client.
         """
-        client = HalfCloseRecordingProtocol()
+        client = Client()
 
         class Clients(ClientFactory):
-            def buildProtocol(self, addr: object) -> HalfCloseRecordingProtocol:
+            def buildProtocol(self, addr: IAddress | None) -> Client:
                 return client
 
         self.network.host("client").connectTCP("server", 8002, Clients())
@@ -193,9 +213,9 @@ class SiteTests(SynchronousTestCase):
         status, _, _ = self.ask("/health", "GET", "Content-Length: 1000000", body=bytes(1_000_000))
         self.assertEqual(status, 200)
         for size in (10, 1_000_000, None):
-            body = self.site.getContentFile(size)
-            body.write(bytes(1000))
-            self.assertEqual(body.getvalue(), b"")
+            content = cast(ContentFiles, self.site).getContentFile(size)
+            content.write(bytes(1000))
+            self.assertEqual(content.getvalue(), b"")
 
     def test_form(self) -> None:
         """

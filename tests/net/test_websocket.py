@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer, ITransport
-from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -27,17 +26,30 @@ CLOSE_1000 = b"\x88\x02\x03\xe8"
 RESERVED = b"\x83\x00"
 
 
-class Pausing(RecordingProtocol):
+class Talker(RecordingProtocol):
+    """
+    A protocol on top of a WebSocket.
+    """
+
+    transport: WebSocketTransport
+
+
+class Pausing(Talker):
     """
     Pauses after each delivery.
+
+    :ivar untiring: does not any more.
     """
+
+    untiring = False
 
     def dataReceived(self, data: bytes) -> None:
         """
         Remember and pause.
         """
         super().dataReceived(data)
-        self.transport.pauseProducing()
+        if not self.untiring:
+            self.transport.pauseProducing()
 
 
 class WebSocketTransportTests(SynchronousTestCase):
@@ -45,13 +57,13 @@ class WebSocketTransportTests(SynchronousTestCase):
     Two protocols that talk over a WebSocket in memory.
     """
 
-    def begin(self, node: Protocol | None = None, **settings: int) -> None:
+    def begin(self, node: Talker | None = None, read_size: int = 65536) -> None:
         """
         Connect an agent's protocol to a node's.
         """
-        self.pipe = MemoryPipe(**settings)
-        self.agent = RecordingProtocol()
-        self.node = node if node is not None else RecordingProtocol()
+        self.pipe = MemoryPipe(read_size=read_size)
+        self.agent = Talker()
+        self.node = node if node is not None else Talker()
         self.agent_side = WebSocketTransport(self.agent, ByteStream(Side.CLIENT))
         self.node_side = WebSocketTransport(self.node, ByteStream(Side.SERVER))
         self.pipe.connect(self.agent_side, self.node_side)
@@ -82,7 +94,7 @@ class WebSocketTransportTests(SynchronousTestCase):
         """
         peer = RecordingProtocol()
         pipe = MemoryPipe()
-        pipe.connect(peer, WebSocketTransport(node := RecordingProtocol(), ByteStream(Side.SERVER)))
+        pipe.connect(peer, WebSocketTransport(node := Talker(), ByteStream(Side.SERVER)))
         node.transport.write(b"hi")
         node.transport.writeSequence([b"h", b"i"])
         node.transport.write(b"")
@@ -149,12 +161,13 @@ class WebSocketTransportTests(SynchronousTestCase):
         """
         Pausing again loses nothing that was held back, nor does resuming again.
         """
-        self.begin(node=Pausing())
+        node = Pausing()
+        self.begin(node=node)
         for data in (b"a", b"b"):
             self.agent.transport.write(data)
         self.pipe.pump()
         self.node.transport.pauseProducing()
-        self.node.dataReceived = self.node.pieces.append
+        node.untiring = True
         self.node.transport.resumeProducing()
         self.node.transport.resumeProducing()
         self.assertEqual(self.node.received, b"ab")
@@ -196,7 +209,7 @@ class WebSocketTransportTests(SynchronousTestCase):
         """
         peer = RecordingProtocol()
         pipe = MemoryPipe()
-        pipe.connect(peer, WebSocketTransport(node := RecordingProtocol(), ByteStream(Side.SERVER)))
+        pipe.connect(peer, WebSocketTransport(node := Talker(), ByteStream(Side.SERVER)))
         node.transport.write(b"hi")
         node.transport.stopProducing()
         node.transport.loseConnection()
@@ -252,7 +265,7 @@ class WebSocketTransportTests(SynchronousTestCase):
         self.pipe.pump()
         self.assertEqual(self.node.lost, ConnectionLost)
         written: list[bytes] = []
-        self.pipe.right.write = written.append
+        self.patch(self.pipe.right, "write", written.append)
         self.node.transport.write(b"too late")
         self.assertEqual(written, [])
 
@@ -262,7 +275,7 @@ class WebSocketTransportTests(SynchronousTestCase):
         """
         for end in ("loseConnection", "abortConnection"):
 
-            class Closing(RecordingProtocol):
+            class Closing(Talker):
                 def dataReceived(self, data: bytes, end: str = end) -> None:
                     super().dataReceived(data)
                     getattr(self.transport, end)()
@@ -293,7 +306,7 @@ class WebSocketTransportTests(SynchronousTestCase):
         """
         peer = HalfCloseRecordingProtocol()
         self.pipe = MemoryPipe()
-        self.agent = RecordingProtocol()
+        self.agent = Talker()
         self.pipe.connect(WebSocketTransport(self.agent, ByteStream(Side.CLIENT)), peer)
         self.pipe.right.write(data)
         self.pipe.pump()
@@ -322,7 +335,9 @@ class WebSocketTransportTests(SynchronousTestCase):
         for fault, code in ((TEXT_HI, 1003), (RESERVED, 1002)):
             peer = self.raw(BINARY_HI + fault + BINARY_HI)
             self.assertEqual((self.agent.received, self.agent.lost), (b"hi", RemoteProtocolError))
-            self.assertEqual(self.agent.reasons[0].value.code, code)
+            reason = self.agent.reasons[0].value
+            assert isinstance(reason, RemoteProtocolError)
+            self.assertEqual(reason.code, code)
             self.assertEqual((peer.received[:1], peer.read_ends), (b"\x88", 1))
             self.assertEqual(len(self.agent.reasons), 1)
 

@@ -4,6 +4,9 @@ Hosts in memory.
 
 from __future__ import annotations
 
+from typing import cast
+
+from twisted.internet.address import IPv4Address
 from twisted.internet.error import (
     CannotListenError,
     ConnectionDone,
@@ -15,75 +18,89 @@ from twisted.internet.error import (
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import (
+    IAddress,
     IConnector,
     IListeningPort,
     IReactorPluggableNameResolver,
     IReactorTCP,
     IReactorTime,
 )
-from twisted.internet.protocol import ClientFactory, Protocol, ServerFactory
+from twisted.internet.protocol import ClientFactory, ServerFactory
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from pico.testing import HalfCloseRecordingProtocol, MemoryConnector, MemoryNetwork, RecordingProtocol
+from pico.testing import HalfCloseRecordingProtocol, MemoryConnector, MemoryNetwork, MemoryTransport, RecordingProtocol
+
+
+class Speaker(HalfCloseRecordingProtocol):
+    """
+    One side of a connection between hosts.
+    """
+
+    transport: MemoryTransport
 
 
 class Servers(ServerFactory):
     """
     Remembers what it made and whether it is in use.
+
+    :ivar refusing: makes no protocol.
     """
 
-    def __init__(self, protocol: type[Protocol] | None = HalfCloseRecordingProtocol) -> None:
-        self.made: list[HalfCloseRecordingProtocol] = []
-        self.protocol = protocol
+    def __init__(self, *, refusing: bool = False) -> None:
+        self.made: list[Speaker] = []
+        self.refusing = refusing
         self.peers: list[str] = []
 
-    def buildProtocol(self, addr: object) -> Protocol | None:
+    def buildProtocol(self, addr: IAddress | None) -> Speaker | None:
         """
         Make one, or none.
         """
-        self.peers.append(addr.host)
-        if self.protocol is None:
+        self.peers.append(cast(IPv4Address, addr).host)
+        if self.refusing:
             return None
-        self.made.append(self.protocol())
+        self.made.append(Speaker())
         return self.made[-1]
 
 
 class Clients(ClientFactory):
     """
     Remembers what happened to its dials.
+
+    :ivar refusing: makes no protocol.
     """
 
-    def __init__(self, protocol: type[Protocol] | None = HalfCloseRecordingProtocol) -> None:
-        self.protocol = protocol
-        self.events: list[str | type[BaseException]] = []
-        self.made: list[HalfCloseRecordingProtocol] = []
+    def __init__(self) -> None:
+        self.refusing = False
+        self.events: list[str | type[BaseException] | None] = []
+        self.made: list[Speaker] = []
 
-    def startedConnecting(self, connector: MemoryConnector) -> None:
+    def startedConnecting(self, connector: IConnector) -> None:
         """
         Remember.
         """
         self.events.append("started")
 
-    def buildProtocol(self, addr: object) -> Protocol | None:
+    def buildProtocol(self, addr: IAddress | None) -> Speaker | None:
         """
         Make one, or none.
         """
-        self.events.append(f"{addr.host}:{addr.port}")
-        if self.protocol is None:
+        address = cast(IPv4Address, addr)
+        self.events.append(f"{address.host}:{address.port}")
+        if self.refusing:
             return None
-        self.made.append(self.protocol())
+        self.made.append(Speaker())
         return self.made[-1]
 
-    def clientConnectionFailed(self, connector: MemoryConnector, reason: Failure) -> None:
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         """
         Remember.
         """
         self.events.append(reason.type)
 
-    def clientConnectionLost(self, connector: MemoryConnector, reason: Failure) -> None:
+    def clientConnectionLost(self, connector: IConnector, reason: Failure) -> None:
         """
         Remember.
         """
@@ -203,12 +220,12 @@ class MemoryNetworkTests(SynchronousTestCase):
         """
         A factory that makes no protocol has the connection closed.
         """
-        port = self.there.listenTCP(80, Servers(None))
+        port = self.there.listenTCP(80, Servers(refusing=True))
         self.dial()
         self.assertEqual(self.clients.made[0].read_ends, 1)
         port.stopListening()
         self.there.listenTCP(80, self.servers)
-        self.clients.protocol = None
+        self.clients.refusing = True
         self.dial()
         self.assertEqual(self.servers.made[0].read_ends, 1)
 

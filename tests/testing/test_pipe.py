@@ -11,7 +11,14 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from pico.testing import HalfCloseRecordingProtocol, MemoryPipe, RecordingProducer, RecordingProtocol, pump
+from pico.testing import (
+    HalfCloseRecordingProtocol,
+    MemoryPipe,
+    MemoryTransport,
+    RecordingProducer,
+    RecordingProtocol,
+    pump,
+)
 from tests.testing.transports import MUCH, BreakingTests, Pair
 
 
@@ -35,8 +42,8 @@ class MemoryPipeTests(SynchronousTestCase):
         self.here = HalfCloseRecordingProtocol()
         self.there = HalfCloseRecordingProtocol()
 
-    def make(self, **settings: int) -> MemoryPipe:
-        pipe = MemoryPipe(**settings)
+    def make(self, pipe: MemoryPipe | None = None) -> MemoryPipe:
+        pipe = pipe or MemoryPipe()
         pipe.connect(self.here, self.there)
         return pipe
 
@@ -56,7 +63,7 @@ class MemoryPipeTests(SynchronousTestCase):
         """
         Bytes arrive only when the pipe is pumped, in pieces of the size that was asked for.
         """
-        pipe = self.make(read_size=2)
+        pipe = self.make(MemoryPipe(read_size=2))
         pipe.left.write(b"abcde")
         self.assertEqual(self.there.pieces, [])
         self.assertTrue(pipe.pump_once())
@@ -69,7 +76,7 @@ class MemoryPipeTests(SynchronousTestCase):
         """
         No more than the capacity is on the way; the rest is queued and pauses the producer beyond high water.
         """
-        pipe = self.make(capacity=100, high_water=50)
+        pipe = self.make(MemoryPipe(capacity=100, high_water=50))
         producer = RecordingProducer()
         pipe.left.registerProducer(producer, True)
         pipe.right.pauseProducing()
@@ -152,6 +159,8 @@ class MemoryPipeTests(SynchronousTestCase):
         """
 
         class Echo(Protocol):
+            transport: MemoryTransport
+
             def dataReceived(self, data: bytes) -> None:
                 self.transport.write(data)
 

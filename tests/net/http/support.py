@@ -20,7 +20,7 @@ from pico.net.http.exchange import Exchange
 from pico.net.http.gateway import Backend, Exchanger, FailureKind, RequestForm
 from pico.net.http.pool import Pool
 from pico.net.http.server import HTTPServerProtocol, ServerSettings
-from pico.testing import MemoryPipe
+from pico.testing import MemoryPipe, MemoryTransport
 from pico.testing.pipe import pump
 from pico.wire.http1.events import RequestHead, ResponseHead
 from pico.wire.http1.headers import HeaderCache
@@ -32,6 +32,8 @@ class Peer(Protocol):
     """
     A program at the far end of a pipe that notes what it gets.
     """
+
+    transport: MemoryTransport
 
     def __init__(self) -> None:
         self.received = b""
