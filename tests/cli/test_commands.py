@@ -27,7 +27,7 @@ class HelpTests(SynchronousTestCase):
     Every command explains itself.
     """
 
-    COMMANDS = (
+    COMMANDS: tuple[list[str], ...] = (
         [],
         ["agent"],
         ["agent", "http"],

@@ -82,7 +82,12 @@ class ChildrenTests(SynchronousTestCase):
         process = FakeProcess(name, self.told, stubborn=stubborn)
         self.to_launch.append(process)
         child = self.children.start(name, ["run", name])
-        self.addCleanup(lambda: process.returncode is None and process.end(0))
+
+        def end() -> None:
+            if process.returncode is None:
+                process.end(0)
+
+        self.addCleanup(end)
         return process, child
 
     def test_start(self) -> None:

@@ -109,7 +109,7 @@ class DemoTests(SynchronousTestCase):
     def interrupt(self) -> None:
         self.interruptions += 1
 
-    def fail(self, index: int, returncode: int, *tail: str) -> None:
+    def end_child(self, index: int, returncode: int, *tail: str) -> None:
         child, process = self.children.running[index]
         child.tail.extend(tail)
         process.returncode = returncode
@@ -180,7 +180,7 @@ class DemoTests(SynchronousTestCase):
         A part that ends while it is waited for is named, with its last words.
         """
         del self.answers[(3, "/ready")]
-        self.children.turns = [lambda: self.fail(1, 1, "cannot listen on 127.0.0.1:1")]
+        self.children.turns = [lambda: self.end_child(1, 1, "cannot listen on 127.0.0.1:1")]
         self.assertEqual(self.make().run(), 1)
         self.assertIn(
             "the node ended with status 1, unasked\nThe end of its output:\n  cannot listen on 127.0.0.1:1\n",
@@ -193,7 +193,7 @@ class DemoTests(SynchronousTestCase):
         """
         So is one that ends while everything runs; the others are stopped.
         """
-        self.children.turns = [lambda: None, lambda: self.fail(2, -9)]
+        self.children.turns = [lambda: None, lambda: self.end_child(2, -9)]
         self.assertEqual(self.make().run(), 1)
         self.assertIn("the agent was ended by SIGKILL, unasked\nIt has written nothing.\n", self.out.getvalue())
         self.assertEqual(len(self.children.stopped), 1)

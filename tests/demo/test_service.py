@@ -29,7 +29,7 @@ class FakeSocket:
         self.sent = b""
 
     def makefile(self, mode: str, buffering: int = -1) -> io.BufferedReader:
-        return io.BufferedReader(io.BytesIO(self._received))  # type: ignore[arg-type]
+        return io.BufferedReader(io.BytesIO(self._received))
 
     def setsockopt(self, *arguments: object) -> None:
         pass

@@ -40,7 +40,7 @@ class PollReactor(Clock, _PollLikeMixin, _DisconnectSelectableMixin):
         self._writes = {fd: each for fd, each in self._writes.items() if each is not writer}
 
     def removeAll(self) -> list[IReadDescriptor | IWriteDescriptor]:  # noqa: N802
-        everything = [*self._reads.values(), *self._writes.values()]
+        everything: list[IReadDescriptor | IWriteDescriptor] = [*self._reads.values(), *self._writes.values()]
         self._reads.clear()
         self._writes.clear()
         return everything
@@ -70,7 +70,7 @@ class PollReactor(Clock, _PollLikeMixin, _DisconnectSelectableMixin):
                 self._doReadOrWrite(selectable, fd, event)
         return happened
 
-    def pump(self, limit: int = 100_000) -> None:
+    def settle(self, limit: int = 100_000) -> None:
         """
         Run turns until there is nothing to do.
         """

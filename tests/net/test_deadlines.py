@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
+from functools import partial
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.base import DelayedCall
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -23,12 +25,18 @@ class StrictClock(Clock):
     Refuses, like a reactor, to call anything in the past.
     """
 
-    def callLater(self, delay: float, *args: object, **kwargs: object) -> DelayedCall:
+    def callLater(
+        self,
+        delay: float,
+        callable: Callable[..., object],  # noqa: A002 - Twisted's name
+        *args: object,
+        **kwargs: object,
+    ) -> IDelayedCall:
         """
         Call later, indeed.
         """
         assert delay >= 0
-        return super().callLater(delay, *args, **kwargs)
+        return super().callLater(delay, callable, *args, **kwargs)
 
 
 class DeadlinesTests(SynchronousTestCase):
@@ -259,8 +267,12 @@ class DeadlinesTests(SynchronousTestCase):
         """
         A call that raises is logged and keeps no other from being made.
         """
+
+        def fail() -> None:
+            raise ZeroDivisionError
+
         for _ in range(2):
-            self.deadlines.watch(lambda: 1 // 0).set(1)
+            self.deadlines.watch(fail).set(1)
             self.watch().set(1)
         self.clock.advance(2)
         self.assertEqual(self.missed, ["x", "x"])
@@ -304,7 +316,7 @@ class DeadlinesTests(SynchronousTestCase):
             # The clock of this test moves in steps of a quarter of a second.
             self.assertTrue(-1e-9 <= late <= RESOLUTION + 0.25 + 1e-9)
 
-        watched = [deadlines.watch(lambda number=number: missed(number)) for number in range(4)]
+        watched = [deadlines.watch(partial(missed, number)) for number in range(4)]
         for number, step in steps:
             if step == "wait":
                 clock.advance(0.25)
@@ -318,6 +330,7 @@ class DeadlinesTests(SynchronousTestCase):
                 due.pop(number, None)
                 cancelled.add(number)
             else:
+                assert isinstance(step, float)
                 watched[number].set(step)
                 due.pop(number, None)
                 if step > 0 and number not in cancelled:

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import (
     ISSLTransport,
     ITransport,
 )
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -30,6 +30,7 @@ from pico.testing import (
     RecordingProtocol,
     pump,
 )
+from tests.testing.transports import read_ends, write_ends
 
 #: More than both pipes hold together.
 MUCH = bytes(range(256)) * 2048
@@ -46,8 +47,8 @@ class SpliceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.ended: list[tuple[int, int]] = []
         self.splice = Splice(lambda left, right: self.ended.append((left, right)))
-        self.near = HalfCloseRecordingProtocol()
-        self.far = HalfCloseRecordingProtocol()
+        self.near: RecordingProtocol = HalfCloseRecordingProtocol()
+        self.far: RecordingProtocol = HalfCloseRecordingProtocol()
         self.near_pipe = MemoryPipe()
         self.far_pipe = MemoryPipe()
 
@@ -218,10 +219,10 @@ class SpliceTests(SynchronousTestCase):
         self.near_end.write(MUCH)
         self.near_end.loseWriteConnection()
         self.pump()
-        self.assertEqual((self.far.received, self.far.read_ends), (MUCH, 1))
+        self.assertEqual((self.far.received, read_ends(self.far)), (MUCH, 1))
         self.far_end.write(MUCH)
         self.pump()
-        self.assertEqual((self.near.received, self.near.read_ends), (MUCH, 0))
+        self.assertEqual((self.near.received, read_ends(self.near)), (MUCH, 0))
         self.assertEqual(self.ended, [])
 
     def test_both_ends(self) -> None:
@@ -278,10 +279,10 @@ class SpliceTests(SynchronousTestCase):
         self.near_end.write(MUCH)
         self.near_end.loseWriteConnection()
         self.pump()
-        self.assertEqual(self.far.read_ends, 0)
+        self.assertEqual(read_ends(self.far), 0)
         self.far_end.resumeProducing()
         self.pump()
-        self.assertEqual((self.far.received, self.far.read_ends), (MUCH, 1))
+        self.assertEqual((self.far.received, read_ends(self.far)), (MUCH, 1))
 
     def test_end_before_both(self) -> None:
         """
@@ -292,7 +293,7 @@ class SpliceTests(SynchronousTestCase):
         self.splice.left.readConnectionLost()
         self.connect_far()
         self.pump()
-        self.assertEqual((self.far.received, self.far.read_ends), (b"all", 1))
+        self.assertEqual((self.far.received, read_ends(self.far)), (b"all", 1))
         self.far_end.write(b"answer")
         self.pump()
         self.assertEqual(self.near.received, b"answer")
@@ -306,7 +307,7 @@ class SpliceTests(SynchronousTestCase):
         self.splice.left.readConnectionLost()
         self.connect_far()
         self.pump()
-        self.assertEqual((self.far.received, self.far.read_ends), (MUCH, 1))
+        self.assertEqual((self.far.received, read_ends(self.far)), (MUCH, 1))
 
     def test_end_told_twice(self) -> None:
         """
@@ -315,7 +316,12 @@ class SpliceTests(SynchronousTestCase):
         self.join()
         told: list[str] = []
         lose = self.far_pipe.left.loseWriteConnection
-        self.far_pipe.left.loseWriteConnection = lambda: (told.append("end"), lose())
+
+        def tell_end() -> None:
+            told.append("end")
+            lose()
+
+        self.patch(self.far_pipe.left, "loseWriteConnection", tell_end)
         self.near_end.loseWriteConnection()
         self.pump()
         self.splice.left.readConnectionLost()
@@ -323,7 +329,7 @@ class SpliceTests(SynchronousTestCase):
         self.assertFalse(self.near_pipe.right.reading)
         self.far_end.write(b"answer")
         self.pump()
-        self.assertEqual((self.near.received, self.far.read_ends, told), (b"answer", 1, ["end"]))
+        self.assertEqual((self.near.received, read_ends(self.far), told), (b"answer", 1, ["end"]))
 
     def test_close_while_stopped(self) -> None:
         """
@@ -357,14 +363,14 @@ class SpliceTests(SynchronousTestCase):
         self.far_end.resumeProducing()
         self.pump()
         self.assertEqual(self.far.received, bytes(100_000))
-        self.assertEqual(self.far.read_ends, 1)
+        self.assertEqual(read_ends(self.far), 1)
 
     def test_late_bytes(self) -> None:
         """
         Bytes for a side that is gone are dropped.
         """
         written: list[bytes] = []
-        self.far_pipe.left.write = written.append
+        self.patch(self.far_pipe.left, "write", written.append)
         self.join()
         self.far_end.abortConnection()
         self.pump()
@@ -545,7 +551,7 @@ class SpliceTests(SynchronousTestCase):
             def writeConnectionLost(self) -> None:
                 left.writeConnectionLost()
 
-            def connectionLost(self, reason: object = None) -> None:
+            def connectionLost(self, reason: Failure = connectionDone) -> None:
                 left.connectionLost(reason)
 
         switched = Switched()
@@ -555,7 +561,7 @@ class SpliceTests(SynchronousTestCase):
         self.near_end.write(MUCH)
         self.near_end.loseWriteConnection()
         self.pump()
-        self.assertEqual((self.far.received, self.far.read_ends), (MUCH, 1))
+        self.assertEqual((self.far.received, read_ends(self.far)), (MUCH, 1))
         self.far_end.loseWriteConnection()
         self.pump()
         self.near_end.loseConnection()
@@ -587,7 +593,7 @@ class SpliceTests(SynchronousTestCase):
             end = ends[side]
             if action == "write":
                 data = bytes([number]) * 50_000
-                if end.connected and not protocols[side].write_ends:
+                if end.connected and not write_ends(protocols[side]):
                     sent[side] += data
                 end.write(data)
             elif action == "end":

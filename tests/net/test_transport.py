@@ -7,16 +7,19 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from typing import cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet import tcp
 from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.net.transport import DirectServer, address_of, unmapped
 from pico.testing import HalfCloseRecordingProtocol, RecordingProducer, RecordingProtocol
+from tests.mixin import Mixin
 from tests.net.poll_reactor import PollReactor
 from tests.testing.transports import Pair, TransportTests
 
@@ -30,12 +33,13 @@ class SocketPair:
 
     def __init__(self, kind: type[tcp.Server], left: Protocol, right: Protocol) -> None:
         self.reactor = PollReactor()
-        self.pump = self.reactor.pump
+        self.pump = self.reactor.settle
         self.sockets = socket.socketpair()
         for each in self.sockets:
             each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        # No port has accepted them.
         self.left, self.right = (
-            kind(each, protocol, _NAME, None, number, self.reactor)
+            kind(each, protocol, _NAME, cast(tcp.Port, None), number, self.reactor)
             for number, (each, protocol) in enumerate(zip(self.sockets, (left, right), strict=True))
         )
         left.makeConnection(self.left)
@@ -49,14 +53,14 @@ class SocketPair:
             each.close()
 
 
-class OnSockets:
+class OnSockets(Mixin):
     """
     Makes pairs on sockets.
     """
 
     kind: type[tcp.Server]
 
-    def make_pair(self: SynchronousTestCase, left: Protocol, right: Protocol) -> Pair:
+    def make_pair(self, left: Protocol, right: Protocol) -> Pair:
         pair = SocketPair(self.kind, left, right)
         self.addCleanup(pair.close)
         return pair
@@ -145,6 +149,18 @@ class ScriptedSocket:
         """
 
 
+def make_transport(
+    scripted: ScriptedSocket,
+    protocol: Protocol,
+    reactor: PollReactor,
+    peer: tuple[object, ...] = _NAME,
+) -> tcp.Server:
+    """
+    A transport on such a socket, which no port has accepted.
+    """
+    return DirectServer(cast(socket.socket, scripted), protocol, peer, cast(tcp.Port, None), 1, reactor)
+
+
 def failure(number: int) -> OSError:
     """
     The error that a socket raises.
@@ -161,8 +177,8 @@ class SendingAtOnceTests(SynchronousTestCase):
         self.reactor = PollReactor()
         self.socket = ScriptedSocket(*room)
         self.protocol = HalfCloseRecordingProtocol()
-        self.transport = DirectServer(self.socket, self.protocol, _NAME, None, 1, self.reactor)
-        self.protocol.makeConnection(self.transport)
+        self.transport = make_transport(self.socket, self.protocol, self.reactor)
+        IProtocol(self.protocol).makeConnection(self.transport)
 
     def waiting(self) -> bool:
         """
@@ -336,8 +352,8 @@ class ReceivingTests(SynchronousTestCase):
         protocol = RecordingProtocol()
         reactor = PollReactor()
         scripted = ScriptedSocket()
-        transport = DirectServer(scripted, protocol, _NAME, None, 1, reactor)
-        small, large = transport.read_size, transport.bulk_read_size
+        transport = make_transport(scripted, protocol, reactor)
+        small, large = DirectServer.read_size, DirectServer.bulk_read_size
         scripted.arriving = [b"x", bytes(small), bytes(large), b"x", b"x", failure(errno.EWOULDBLOCK)]
         for _ in range(6):
             self.assertIsNone(transport.doRead())
@@ -350,7 +366,7 @@ class ReceivingTests(SynchronousTestCase):
         """
         scripted = ScriptedSocket()
         scripted.arriving = [failure(errno.ECONNRESET)]
-        transport = DirectServer(scripted, RecordingProtocol(), _NAME, None, 1, PollReactor())
+        transport = make_transport(scripted, RecordingProtocol(), PollReactor())
         self.assertIsInstance(transport.doRead(), ConnectionLost)
 
 
@@ -381,5 +397,5 @@ class AddressTests(SynchronousTestCase):
         """
         scripted = ScriptedSocket()
         peer = ("::ffff:192.0.2.7", 80, 0, 0)
-        transport = DirectServer(scripted, RecordingProtocol(), peer, None, 1, PollReactor())
+        transport = make_transport(scripted, RecordingProtocol(), PollReactor(), peer)
         self.assertEqual((transport.getPeer().host, transport.getPeer().port), ("192.0.2.7", 80))

@@ -4,6 +4,8 @@ Work at the end of the turn.
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -25,7 +27,7 @@ class TurnTests(SynchronousTestCase):
         Calls run in order, at the end of the turn and not before, on one timed call.
         """
         for name in "abc":
-            self.turn.at_end(lambda name=name: self.made.append(name))
+            self.turn.at_end(partial(self.made.append, name))
         self.assertEqual(self.made, [])
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
         self.clock.advance(0)
@@ -56,7 +58,11 @@ class TurnTests(SynchronousTestCase):
         """
         A call that raises is logged and the others run, in this turn and in later ones.
         """
-        self.turn.at_end(lambda: 1 // 0)
+
+        def fail() -> None:
+            raise ZeroDivisionError
+
+        self.turn.at_end(fail)
         self.turn.at_end(lambda: self.made.append("a"))
         self.clock.advance(0)
         self.turn.at_end(lambda: self.made.append("b"))

@@ -215,7 +215,7 @@ class Recorder:
         if self.on_data is not None:
             self.on_data(data)
 
-    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]  # no default
+    def connectionLost(self, reason: Failure) -> None:
         """
         Remember why.
         """

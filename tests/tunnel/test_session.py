@@ -5,11 +5,12 @@ Tests for :mod:`pico.tunnel.session`.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IProtocol, IPushProducer
+from twisted.internet.interfaces import IDelayedCall, IProtocol, IPushProducer
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -195,7 +196,6 @@ class FlushTests(SynchronousTestCase):
         alone.turn()
         alone.hear(ping(5))
         self.assertEqual(1, len(alone.carrier.written))
-        alone.capacity = 1 << 30
         alone.carrier.capacity = 1 << 30
         alone.carrier.take()
         sent = frames(b"".join(alone.carrier.written[1:]))
@@ -452,12 +452,12 @@ class TimeTests(SynchronousTestCase):
         looks: list[float] = []
         call_later = alone.clock.callLater
 
-        def counting(delay: float, *call: object) -> object:
+        def counting(delay: float, call: Callable[..., object], *args: object) -> IDelayedCall:
             if delay:
                 looks.append(delay)
-            return call_later(delay, *call)
+            return call_later(delay, call, *args)
 
-        alone.clock.callLater = counting  # type: ignore[method-assign, assignment]
+        self.patch(alone.clock, "callLater", counting)
         opened = []
         for _ in range(20):
             opened.append((alone.clock.seconds(), alone.open()))

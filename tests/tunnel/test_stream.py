@@ -5,6 +5,7 @@ Tests for :mod:`pico.tunnel.stream`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IConsumer, IHalfCloseableDescriptor, IPushProducer, ITransport
@@ -361,14 +362,15 @@ class ReadTests(SynchronousTestCase):
         for stream in joined.agent.offered:
             stream.attach(HalfCloser())
         held, flowing = joined.agent.offered
+        holding, taking = cast(HalfCloser, held.protocol), cast(HalfCloser, flowing.protocol)
         held.pauseProducing()
         slow.stream.write(b"s" * (3 * W))
         fast.stream.write(b"f" * (3 * W))
         joined.settle()
-        self.assertEqual((0, 3 * W), tuple(len(s.protocol.received) for s in (held, flowing)))
+        self.assertEqual((0, 3 * W), (len(holding.received), len(taking.received)))
         held.resumeProducing()
         joined.settle()
-        self.assertEqual(3 * W, len(held.protocol.received))
+        self.assertEqual(3 * W, len(holding.received))
         joined.end()
 
 
@@ -569,7 +571,9 @@ class EndTests(SynchronousTestCase):
             alone.hear((ack(2) if taken else b"") + rst(2))
             self.failureResultOf_(protocol, kind)
             if protocol.lost is not None:
-                self.assertIs(not taken, protocol.lost.value.never_processed)
+                reason = protocol.lost.value
+                assert isinstance(reason, StreamReset), reason
+                self.assertIs(not taken, reason.never_processed)
                 self.assertTrue(protocol.lost.check(ConnectionLost))
             alone.end()
 

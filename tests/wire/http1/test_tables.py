@@ -346,7 +346,7 @@ class OracleTests(SynchronousTestCase):
             oracle = h11.Connection(h11.SERVER)
             oracle.receive_data(data)
             event = oracle.next_event()
-            self.assertIsInstance(event, h11.Request)
+            assert isinstance(event, h11.Request), event
             self.assertEqual((event.method, event.target), told[0][1:3])
             body = b""
             while isinstance(event := oracle.next_event(), h11.Data):

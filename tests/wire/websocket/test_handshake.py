@@ -240,7 +240,9 @@ class RequestTests(SynchronousTestCase):
                 self.assertTrue(ours, lines)
             except RemoteProtocolError:
                 self.assertFalse(ours, lines)
-            headers = Headers(tuple(part.strip() for part in line.decode().split(":", 1)) for line in lines)
+            headers = Headers()
+            for name, value in (line.decode().split(":", 1) for line in lines):
+                headers[name.strip()] = value.strip()
             answer: Response = ServerProtocol().accept(Request("/t", headers))
             self.assertEqual(theirs, answer.status_code == 101, lines)
 

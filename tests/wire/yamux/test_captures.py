@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pico.wire.yamux.frames import ACK, DATA, FIN, GO_AWAY, HEADER, HEADER_SIZE, PING, RST, SYN, WINDOW
 from pico.wire.yamux.limits import Limits
 from pico.wire.yamux.session import Role, Session
+from pico.wire.yamux.stream import Stream
 from tests.wire.yamux.recordings import BIG, NAMES, TO_AGENT, TO_NODE, recording
 from tests.wire.yamux.support import Plain, W, drain, frames, pieces, plain
 
@@ -37,7 +38,7 @@ class Replay:
         :return: what the session reported and what it sent.
         """
         session = Session(self.role, Limits(max_window=W))
-        streams = {}
+        streams: dict[int, Stream] = {}
         log: list[Plain] = []
         sent = b""
         rest = b""
@@ -59,7 +60,7 @@ class Replay:
             raise AssertionError("the recording ends inside a frame")
         return log, sent
 
-    def do(self, session: Session, streams: dict, own: bytes, now: float) -> bytes:  # type: ignore[type-arg]
+    def do(self, session: Session, streams: dict[int, Stream], own: bytes, now: float) -> bytes:
         """
         Do what led to the frames of the own side, as far as they are whole; return the rest.
         """
@@ -71,22 +72,21 @@ class Replay:
             pos += HEADER_SIZE
             if flags & SYN and kind == WINDOW:
                 streams[stream_id] = session.open()
-            stream = streams.get(stream_id)
             if flags & ACK and kind == WINDOW:
-                session.accept(stream)
+                session.accept(streams[stream_id])
             if kind == DATA:
-                session.send(stream, own[pos : pos + length])
+                session.send(streams[stream_id], own[pos : pos + length])
                 pos += length
             elif kind == WINDOW and length:
-                session.consumed(stream, length, now)
+                session.consumed(streams[stream_id], length, now)
             elif kind == PING and flags & SYN:
                 session.ping(now)
             elif kind == GO_AWAY:
                 session.go_away(length)
             if flags & FIN:
-                session.finish(stream)
+                session.finish(streams[stream_id])
             if flags & RST:
-                session.reset(stream)
+                session.reset(streams[stream_id])
         return own[pos:]
 
     def expected(self) -> tuple[dict[int, list[Plain]], dict[int, list[tuple[int, int, object]]]]:

@@ -5,6 +5,8 @@ Tests for :mod:`pico.wire.yamux.session`: one session, bytes in and events out, 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import attrs
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.errors import LocalProtocolError, TunnelBusy, TunnelError
+from pico.wire.yamux.events import Event, StreamReset
 from pico.wire.yamux.frames import ACK, DATA, FIN, GO_AWAY, HEADER, PING, RST, SYN, WINDOW
 from pico.wire.yamux.limits import Limits
 from pico.wire.yamux.session import Role, Session
@@ -195,16 +198,17 @@ class ReceiveTableTests(SynchronousTestCase):
             self.assertEqual([], session.receive_eof())
             self.assertEqual({1, 2, 3}, set(session.streams))
             self.assertRaises(TunnelError, session.open)
-            for verb in (
-                lambda s=session, o=offered: s.accept(o),
-                lambda s=session, x=stream: s.send(x, b"x"),
-                lambda s=session, x=stream: s.finish(x),
-                lambda s=session, x=taken: s.reset(x),
-                lambda s=session, x=taken: s.consumed(x, 5, 0.0),
-                lambda s=session: s.ping(0.0),
-                lambda s=session: s.go_away(),
-                lambda s=session: s.go_away(2),
-            ):
+            verbs: list[Callable[[], object]] = [
+                partial(session.accept, offered),
+                partial(session.send, stream, b"x"),
+                partial(session.finish, stream),
+                partial(session.reset, taken),
+                partial(session.consumed, taken, 5, 0.0),
+                partial(session.ping, 0.0),
+                partial(session.go_away),
+                partial(session.go_away, 2),
+            ]
+            for verb in verbs:
                 verb()
             self.assertFalse(session.wants_to_send)
             self.assertEqual(b"", session.data_to_send())
@@ -386,14 +390,15 @@ class ProductTests(SynchronousTestCase):
                 session, stream, stream_id = self.arrange(name)
                 if stream is None:
                     self.fail(name)
-                call = {
-                    "accept": lambda s=session, x=stream: s.accept(x),
-                    "send": lambda s=session, x=stream: s.send(x, b"abc"),
-                    "finish": lambda s=session, x=stream: s.finish(x),
-                    "reset": lambda s=session, x=stream: s.reset(x),
-                    "consumed 0": lambda s=session, x=stream: s.consumed(x, 0, 0.0),
-                    "consumed 1": lambda s=session, x=stream: s.consumed(x, 1, 0.0),
-                }[verb]
+                calls: dict[str, Callable[[], object]] = {
+                    "accept": partial(session.accept, stream),
+                    "send": partial(session.send, stream, b"abc"),
+                    "finish": partial(session.finish, stream),
+                    "reset": partial(session.reset, stream),
+                    "consumed 0": partial(session.consumed, stream, 0, 0.0),
+                    "consumed 1": partial(session.consumed, stream, 1, 0.0),
+                }
+                call = calls[verb]
                 state = stream.state
                 if outcome == "misuse":
                     self.assertRaises(LocalProtocolError, call)
@@ -506,6 +511,14 @@ class OpenTests(SynchronousTestCase):
         self.assertEqual(data(1, b"a" * 100), session.data_to_send(1))
         self.assertEqual(data(3, b"b", ACK), session.data_to_send(1))
 
+    def the_reset(self, events: list[Event]) -> StreamReset:
+        """
+        The only one of some events.
+        """
+        (event,) = events
+        assert isinstance(event, StreamReset), event
+        return event
+
     def test_refused(self) -> None:
         """
         A stream that was reset before the peer took it was never looked at.
@@ -513,12 +526,10 @@ class OpenTests(SynchronousTestCase):
         session = server()
         session.send(session.open(), b"GET / HTTP/1.1\r\n\r\n")
         drain(session)
-        (event,) = session.receive_data(rst(2), 0.0)
-        self.assertTrue(event.refused)
+        self.assertTrue(self.the_reset(session.receive_data(rst(2), 0.0)).refused)
         session.open()
         session.receive_data(ack(4), 0.0)
-        (event,) = session.receive_data(rst(4), 0.0)
-        self.assertFalse(event.refused)
+        self.assertFalse(self.the_reset(session.receive_data(rst(4), 0.0)).refused)
 
     def test_reset_after_our_fin_may_have_been_looked_at(self) -> None:
         """
@@ -527,8 +538,7 @@ class OpenTests(SynchronousTestCase):
         session = server()
         session.finish(session.open())
         drain(session)
-        (event,) = session.receive_data(rst(2), 0.0)
-        self.assertFalse(event.refused)
+        self.assertFalse(self.the_reset(session.receive_data(rst(2), 0.0)).refused)
 
 
 class WindowTests(SynchronousTestCase):
