@@ -215,7 +215,7 @@ def _read_line(incoming: Incoming) -> Generator[None, None, bytes]:
 
 
 def _read_fields(incoming: Incoming) -> Generator[None, None, list[tuple[str, str]]]:
-    fields = []
+    fields: list[tuple[str, str]] = []
     while True:
         line = yield from _read_line(incoming)
         if not line:

@@ -51,7 +51,7 @@ def eventually(condition: Callable[[], T], what: str, *, timeout: float = DEADLI
             result = condition()
             trouble = None
         except (OSError, AssertionError) as error:
-            result, trouble = None, error  # type: ignore[assignment]
+            result, trouble = None, error
         if result:
             return result
         if time.monotonic() > end:

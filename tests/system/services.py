@@ -129,7 +129,7 @@ async def read_fields(reader: asyncio.StreamReader) -> list[tuple[str, str]]:
     """
     Header lines up to the empty one; names in lower case.
     """
-    fields = []
+    fields: list[tuple[str, str]] = []
     while True:
         line = (await reader.readuntil(b"\r\n"))[:-2].decode("latin-1")
         if not line:

@@ -114,7 +114,12 @@ class StoppedReaderTests(SystemTestCase):
         agent = self.scene.agent(node, "e", service.port)
         self.assertEqual(node.fetch("/warm").status, 200)
         stopped: list[Client] = []
-        self.addCleanup(lambda: [client.close() for client in stopped])
+
+        def close_all() -> None:
+            for client in stopped:
+                client.close()
+
+        self.addCleanup(close_all)
         with MemorySampler(node.program, agent) as memory:
             for _ in range(count):
                 client = Client(node.proxy, receive_buffer=8192)

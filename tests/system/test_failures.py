@@ -29,7 +29,7 @@ class ErrorMixin:
         assert response.header("content-type") == "application/json", response
         assert response.header("x-content-type-options") == "nosniff", response
         assert response.body.endswith(b"}\n"), response
-        content = json.loads(response.body)
+        content: dict[str, str] = json.loads(response.body)
         assert content.pop("error") == error, response
         assert set(content) <= {"detail"}, response
         return content

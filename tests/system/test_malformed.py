@@ -8,7 +8,7 @@ use next are as they were.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import h11
 
@@ -287,7 +287,7 @@ class MalformedTests(SharedSceneTestCase):
 
     # The rows
 
-    def _each(self, table: dict[str, object], check: Callable[..., None]) -> None:
+    def _each(self, table: Mapping[str, object], check: Callable[..., None]) -> None:
         wrong = []
         for name, row in table.items():
             try:

@@ -190,13 +190,13 @@ class ErrorTests(SystemTestCase):
             ("/raw?bytes=nonsense%0d%0a%0d%0a", "e", 502, "upstream unreachable"),
             ("/_pico/v1/tcp/e", "e", 404, "not found"),
         ]:
-            named: dict[str, object] = {"endpoint": endpoint or None, "host": "localhost"}
-            response = fetch(node.proxy, target, **named)
+            response = fetch(node.proxy, target, endpoint=endpoint or None, host="localhost")
             self.assertEqual((response.status, response.json()["error"]), (status, error), target)  # type: ignore[index]
             self.assertEqual(response.header("content-type"), "application/json")
             self.assertEqual(response.header("x-content-type-options"), "nosniff")
             self.assertTrue(response.body.endswith(b"}\n"))
-            page = fetch(node.proxy, target, headers=[("Accept", "text/html,*/*;q=0.8")], **named)
+            wanted = [("Accept", "text/html,*/*;q=0.8")]
+            page = fetch(node.proxy, target, endpoint=endpoint or None, host="localhost", headers=wanted)
             self.assertEqual((page.status, page.header("content-type")), (status, "text/html; charset=utf-8"))
 
     def test_broken_responses(self) -> None:

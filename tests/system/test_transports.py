@@ -7,14 +7,21 @@ The behaviours of all transports run here on TCP as well, turned by hand; the re
 from __future__ import annotations
 
 import socket
+from typing import cast
 
 import trustme
 from twisted.internet import reactor, tcp
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.error import ConnectionRefusedError as Refused
-from twisted.internet.interfaces import IHalfCloseableProtocol, IListeningPort
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IListeningPort,
+    IOpenSSLClientConnectionCreator,
+    IProtocolFactory,
+)
 from twisted.internet.protocol import Factory, Protocol, ServerFactory, connectionDone
 from twisted.internet.ssl import (
     Certificate,
@@ -24,7 +31,7 @@ from twisted.internet.ssl import (
     trustRootFromCertificates,
 )
 from twisted.internet.task import deferLater
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
@@ -33,6 +40,7 @@ from pico.errors import ListenError
 from pico.net.ports import listen_tcp, make_client_endpoint
 from pico.net.splice import Splice
 from pico.net.transport import DirectClient, DirectServer
+from tests.mixin import Mixin
 from tests.net.poll_reactor import PollReactor
 from tests.testing.transports import BreakingTests, Pair
 
@@ -65,10 +73,11 @@ class TCPPair:
 
     def __init__(self, kind: type[tcp.Server], left: Protocol, right: Protocol) -> None:
         self.reactor = PollReactor()
-        self.pump = self.reactor.pump
+        self.pump = self.reactor.settle
         self.sockets = connected_sockets()
+        # No port has accepted them.
         self.left, self.right = (
-            kind(each, protocol, each.getpeername(), None, number, self.reactor)
+            kind(each, protocol, each.getpeername(), cast(tcp.Port, None), number, self.reactor)
             for number, (each, protocol) in enumerate(zip(self.sockets, (left, right), strict=True))
         )
         left.makeConnection(self.left)
@@ -82,14 +91,14 @@ class TCPPair:
             each.close()
 
 
-class OnTCP:
+class OnTCP(Mixin):
     """
     Makes pairs on TCP connections.
     """
 
     kind: type[tcp.Server]
 
-    def make_pair(self: SynchronousTestCase, left: Protocol, right: Protocol) -> Pair:
+    def make_pair(self, left: Protocol, right: Protocol) -> Pair:
         pair = TCPPair(self.kind, left, right)
         self.addCleanup(pair.close)
         return pair
@@ -119,11 +128,13 @@ class Peer(Protocol):
     :ivar received: what came.
     """
 
+    transport: tcp.Connection
+
     def __init__(self) -> None:
         self.received = bytearray()
         self._made: Deferred[Peer] = Deferred()
         self._read_end: Deferred[Peer] = Deferred()
-        self._lost: Deferred[type[BaseException]] = Deferred()
+        self._lost: Deferred[type[BaseException] | None] = Deferred()
         self._wanted: list[tuple[int, Deferred[Peer]]] = []
 
     def when_made(self) -> Deferred[Peer]:
@@ -147,7 +158,7 @@ class Peer(Protocol):
         """
         return self._read_end
 
-    def when_lost(self) -> Deferred[type[BaseException]]:
+    def when_lost(self) -> Deferred[type[BaseException] | None]:
         """
         Fires with the type of the reason.
         """
@@ -229,7 +240,7 @@ class ReactorTestCase(TestCase):
 
     timeout = 20
 
-    def listen(self, host: str = "127.0.0.1", factory: Factory | None = None) -> tuple[IListeningPort, Peers]:
+    def listen(self, host: str = "127.0.0.1", factory: IProtocolFactory | None = None) -> tuple[IListeningPort, Peers]:
         """
         Listen on a free port.
         """
@@ -238,12 +249,18 @@ class ReactorTestCase(TestCase):
         self.addCleanup(port.stopListening)
         return port, peers
 
+    def number_of(self, port: IListeningPort) -> int:
+        """
+        The number of a port of TCP.
+        """
+        return cast(IPv4Address | IPv6Address, port.getHost()).port
+
     async def dial(self, host: str, port: IListeningPort) -> Peer:
         """
         Dial a port, and have the connection gone when the test is.
         """
-        endpoint = make_client_endpoint(reactor, host, port.getHost().port, 10.0)
-        peer = await endpoint.connect(Factory.forProtocol(Peer))
+        endpoint = make_client_endpoint(reactor, host, self.number_of(port), 10.0)
+        peer = cast(Peer, await endpoint.connect(Factory.forProtocol(Peer)))
         self.addCleanup(self.drop, peer)
         return peer
 
@@ -316,7 +333,7 @@ class PortTests(ReactorTestCase):
         A port that is taken is an error that names it and its setting; so is a host that is not here.
         """
         port, _ = self.listen()
-        number = port.getHost().port
+        number = self.number_of(port)
         for host, name, reason in (
             ("127.0.0.1", f"127.0.0.1:{number}", "address already in use"),
             ("", f":{number}", "address already in use"),
@@ -346,6 +363,7 @@ class PortTests(ReactorTestCase):
         A service on one of a name's addresses is reached without waiting for the others.
         """
         for *_, (host, *_) in socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM):
+            assert isinstance(host, str)
             port, _ = self.listen(host)
             before = reactor.seconds()
             reached = await self.dial("localhost", port)
@@ -422,16 +440,16 @@ class ConnectionTests(ReactorTestCase):
         server, client = certificates()
         peers = Peers()
         port, _ = self.listen(factory=TLSMemoryBIOFactory(server, False, peers))
-        endpoint = wrapClientTLS(client, make_client_endpoint(reactor, "127.0.0.1", port.getHost().port, 10.0))
-        dialled = await endpoint.connect(Factory.forProtocol(Peer))
+        endpoint = wrapClientTLS(client, make_client_endpoint(reactor, "127.0.0.1", self.number_of(port), 10.0))
+        dialled = cast(Peer, await endpoint.connect(Factory.forProtocol(Peer)))
         accepted = await peers.next_peer()
         dialled.transport.write(MUCH)
         accepted.transport.write(MUCH)
         await accepted.when_received(len(MUCH))
         await dialled.when_received(len(MUCH))
         self.assertEqual((dialled.received, accepted.received), (MUCH, MUCH))
-        self.assertIsInstance(accepted.transport.transport, DirectServer)
-        self.assertIsInstance(dialled.transport.transport, DirectClient)
+        self.assertIsInstance(cast(TLSMemoryBIOProtocol, accepted.transport).transport, DirectServer)
+        self.assertIsInstance(cast(TLSMemoryBIOProtocol, dialled.transport).transport, DirectClient)
         dialled.transport.loseConnection()
         self.assertEqual(await accepted.when_lost(), ConnectionDone)
         self.assertEqual(await dialled.when_lost(), ConnectionDone)
@@ -450,11 +468,12 @@ class SpliceTests(ReactorTestCase):
         splice = Splice(lambda *counts: self.ended.callback(counts))
         port, peers = self.listen()
 
+        # Twisted's factories are typed to make its own Protocol; a port takes any IProtocol.
         class Middle(ServerFactory):
             noisy = False
 
             def buildProtocol(self, addr: object) -> Protocol:
-                return splice.left
+                return cast(Protocol, splice.left)
 
         middle, _ = self.listen(factory=Middle())
         near = await self.dial("127.0.0.1", middle)
@@ -464,9 +483,9 @@ class SpliceTests(ReactorTestCase):
             noisy = False
 
             def buildProtocol(self, addr: object) -> Protocol:
-                return splice.right
+                return cast(Protocol, splice.right)
 
-        await make_client_endpoint(reactor, "127.0.0.1", port.getHost().port).connect(Right())
+        await make_client_endpoint(reactor, "127.0.0.1", self.number_of(port)).connect(Right())
         far = await peers.next_peer()
         self.addCleanup(self.drop, far)
         return near, far
@@ -512,7 +531,7 @@ class SpliceTests(ReactorTestCase):
         self.assertEqual(await self.ended, (5, 0))
 
 
-def certificates() -> tuple[CertificateOptions, object]:
+def certificates() -> tuple[CertificateOptions, IOpenSSLClientConnectionCreator]:
     """
     Make what a server and its client need for TLS.
     """
