@@ -76,11 +76,11 @@ def failure(events: Iterable[Event]) -> int:
     return next((event.error.code for event in events if isinstance(event, Failed)), 0)
 
 
-def serve(pieces: Iterable[bytes]) -> list[Event]:
+def serve(pieces: Iterable[bytes], connection: ServerConnection | None = None) -> list[Event]:
     """
     Read requests with ours, answering each as soon as it has ended.
     """
-    connection = ServerConnection(HeaderCache())
+    connection = connection or ServerConnection(HeaderCache())
     events: list[Event] = []
     for piece in pieces:
         events += connection.receive_data(piece)
@@ -98,9 +98,10 @@ def requests(data: bytes) -> list[Message]:
 
     :raises Refused: also for bytes that end within a request.
     """
-    events = serve([data])
+    connection = ServerConnection(HeaderCache())
+    events = serve([data], connection)
     messages = _told(events)
-    if not events or not isinstance(events[-1], EndOfMessage):
+    if not events or not isinstance(events[-1], EndOfMessage) or (connection.keep_alive and connection.held):
         raise Refused("incomplete")
     return messages
 

@@ -6,6 +6,7 @@ Beside h11 and httptools: what all three read means the same, and where one of t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import attrs
@@ -614,6 +615,11 @@ def broken(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
     return data
 
 
+#: What we take and both others may refuse, as the table has it: an empty line before a request whose method httptools
+#: does not know, white space before a chunk's extension.
+_TAKEN_ALONE = re.compile(rb"(?:\A|\r\n\r\n)\r\n|[ \t];")
+
+
 class RandomTests(SynchronousTestCase):
     """
     Messages at random.
@@ -651,7 +657,8 @@ class RandomTests(SynchronousTestCase):
         ours = read(lambda: requests(data))
         if ours is not None:
             theirs = [read(lambda: requests_h11(data)), read(lambda: requests_httptools(data))]
-            self.assertNotEqual(theirs, [None, None])
+            if _TAKEN_ALONE.search(data) is None:
+                self.assertNotEqual(theirs, [None, None])
             for messages in theirs:
                 if messages is not None:
                     self.assertEqual(ours, messages)
@@ -667,7 +674,8 @@ class RandomTests(SynchronousTestCase):
         ours = read(lambda: responses(data, b"GET"))
         if ours is not None:
             theirs = [read(lambda: responses_h11(data, b"GET")), read(lambda: responses_httptools(data, b"GET"))]
-            self.assertNotEqual(theirs, [None, None])
+            if _TAKEN_ALONE.search(data) is None:
+                self.assertNotEqual(theirs, [None, None])
             for messages in theirs:
                 if messages is not None:
                     self.assertEqual(ours, messages)
