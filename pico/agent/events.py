@@ -14,11 +14,13 @@ class AgentConnected:
 
     :ivar url: of the node that was dialled.
     :ivar node: the node's id; empty when it does not say (a Piko server).
+    :ivar proxy_port: where the node takes requests; 0 when it does not say.
     """
 
     endpoint: str
     url: str
     node: str
+    proxy_port: int = 0
 
 
 @attrs.frozen

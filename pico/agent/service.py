@@ -28,6 +28,7 @@ from pico.net.deadlines import Deadlines
 from pico.net.http.server import ServerSettings
 from pico.net.ports import make_client_endpoint
 from pico.net.turn import Turn
+from pico.tunnel.session import TunnelSettings
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
 
@@ -76,7 +77,7 @@ class _Reporter:
         """
         A tunnel stands.
         """
-        self._on_event(AgentConnected(endpoint, self._url, tunnel.node))
+        self._on_event(AgentConnected(endpoint, self._url, tunnel.node, tunnel.proxy_port))
 
     def refused(self, endpoint: str, reason: str) -> None:
         """
@@ -118,6 +119,10 @@ def make_agent(
             token=config.connect.token,
             tenant_id=config.connect.tenant_id,
             version=__version__,
+            tunnel=TunnelSettings(
+                keepalive_interval=config.connect.keepalive_interval,
+                keepalive_timeout=config.connect.keepalive_timeout,
+            ),
         ),
         reactor=reactor,
         clock=clock,

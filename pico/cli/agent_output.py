@@ -32,15 +32,17 @@ class AgentOutput:
         self._watched = stream.isatty()
         self._color = self._watched and not os.environ.get("NO_COLOR")
         self.shows_requests = self._watched and not quiet
+        self._port = 8000
 
     def introduce(self) -> None:
         """
         Say what is about to be exposed, and how to call it.
+
+        The node says at which port only when a tunnel stands; until then it is taken to be the usual one.
         """
         url = urlsplit(self._config.connect.url)
-        # The agent knows the node's upstream port only; where that has its usual number the proxy port has, too.
-        port = "8000" if url.port in (8001, None) else "PROXY_PORT"
-        base = f"http://{url.hostname or 'localhost'}:{port}"
+        host = url.hostname or "localhost"
+        base = f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
         width = max(len(listener.endpoint_id) for listener in self._config.listeners)
         for listener in self._config.listeners:
             self._line(
@@ -56,6 +58,9 @@ class AgentOutput:
             self._request(event)
         elif isinstance(event, AgentConnected):
             node = f" (node {event.node})" if event.node else ""
+            if event.proxy_port and event.proxy_port != self._port:
+                self._port = event.proxy_port
+                self.introduce()
             _log.info("{endpoint}: connected to {url}{suffix}", endpoint=event.endpoint, url=event.url, suffix=node)
         elif isinstance(event, AgentRefused):
             _log.error(

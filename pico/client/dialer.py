@@ -96,11 +96,13 @@ class Tunnel:
 
     :ivar node: the node's id; empty when it does not say.
     :ivar capabilities: what both sides understand beyond Piko's bytes.
+    :ivar proxy_port: where the node takes requests; 0 when it does not say.
     """
 
     session: TunnelSession
     node: str
     capabilities: frozenset[str]
+    proxy_port: int = 0
 
 
 class TunnelUser(TypingProtocol):
@@ -238,7 +240,7 @@ class Dialer:
                 on_closed=user.tunnel_closed,
             )
             carrier = WebSocketTransport(session, ByteStream(Side.CLIENT))
-            return Tunnel(session, accepted.node, accepted.capabilities), carrier
+            return Tunnel(session, accepted.node, accepted.capabilities, accepted.proxy_port), carrier
 
         return begin
 

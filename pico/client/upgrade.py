@@ -20,6 +20,8 @@ from pico.wire.websocket.handshake import PROTOCOL, check_response, request_line
 
 #: With this header of its 101 a Pico node says which one it is.
 NODE = b"x-pico-node"
+#: ... and with this one at which port it takes requests.
+PROXY_PORT = b"x-pico-proxy-port"
 
 #: Bytes of a refusal's body that are looked at.
 MAX_REFUSAL = 1024
@@ -37,10 +39,12 @@ class Accepted:
 
     :ivar node: the node's id; empty when it does not say, as a Piko server.
     :ivar capabilities: what both sides understand beyond Piko's bytes.
+    :ivar proxy_port: where it takes requests; 0 when it does not say.
     """
 
     node: str
     capabilities: frozenset[str]
+    proxy_port: int = 0
 
 
 @attrs.frozen
@@ -122,7 +126,7 @@ class Upgrade:
         except RemoteProtocolError as error:
             return Refused(error.reason)
         node = _shown(_value(head.headers, NODE).decode("latin-1"))
-        return Accepted(node, agreed(_value(head.headers, CAPABILITIES)))
+        return Accepted(node, agreed(_value(head.headers, CAPABILITIES)), _port(_value(head.headers, PROXY_PORT)))
 
     def _refused(self, head: ResponseHead) -> Refused:
         message = ""
@@ -131,6 +135,14 @@ class Upgrade:
         message = message or _shown(head.reason.decode("latin-1")) or "refused"
         wait = retry_after(head.status, _value(head.headers, b"retry-after"))
         return Refused(f"{head.status}: {message}", head.status, wait)
+
+
+def _port(text: bytes) -> int:
+    """
+    A port's number; 0 for anything else.
+    """
+    number = int(text) if len(text) <= 5 and text.isdigit() else 0
+    return number if number < 65_536 else 0
 
 
 def _value(headers: list[Header], name: bytes) -> bytes:

@@ -45,6 +45,12 @@ class Connect(msgspec.Struct, frozen=True, kw_only=True):
     token: Annotated[str, Setting(Kind.SECRET, "Token to show to the node.", ("auth.api-key",))] = ""
     tenant_id: Annotated[str, Setting(Kind.TEXT, "Tenant that the endpoints belong to.")] = ""
     timeout: Annotated[float, Setting(Kind.DURATION, "For one try to connect.")] = 30.0
+    keepalive_interval: Annotated[float, Setting(Kind.DURATION, "Silence after which a node is probed; 0 never.")] = (
+        30.0
+    )
+    keepalive_timeout: Annotated[
+        float, Setting(Kind.DURATION, "Silence after a probe that ends the tunnel, to dial another.")
+    ] = 10.0
 
 
 class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -196,7 +196,8 @@ class ProxyPort:
                 if error.reason == "missing endpoint id"
                 else ""
             )
-            return self._error(exchange, error.code, error.reason, detail)
+            # What could mean two things is not answered and forgotten: whoever sent it may mean a third one next.
+            return attrs.evolve(self._error(exchange, error.code, error.reason, detail), close=not detail)
         try:
             identity = self._verifier.verify(reader_of(head.headers))
         except RemoteProtocolError as error:

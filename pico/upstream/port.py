@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 import attrs
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -70,6 +71,8 @@ class UpstreamPortSettings:
 class UpstreamPort:
     """
     Accept tunnels: the factory of the port's connections and the application behind them.
+
+    :ivar proxy_port: where this node takes requests, for agents to show; 0 while it is not bound.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class UpstreamPort:
         self._turn = turn
         self._connections = 0
         self._draining = False
+        self.proxy_port = 0
         self._upstreams: set[TunnelUpstream] = set()
         self._refusals = metrics.counters(
             "pico_upstreams_refused", "Tunnels that were refused, by HTTP status.", ["status"]
@@ -256,6 +260,8 @@ class UpstreamPort:
             accepted = sorted(offered & CAPABILITIES)
             lines.append(b"x-pico-capabilities: " + ", ".join(accepted).encode())
             lines.append(b"x-pico-node: " + self._node_id.encode())
+            if self.proxy_port:
+                lines.append(b"x-pico-proxy-port: %d" % self.proxy_port)
         server.send_head(101, b"", [b"Upgrade: websocket", b"Connection: Upgrade", *lines], length=None)
         self._upstreams.add(upstream)
         self._registry.add(upstream)
@@ -297,7 +303,7 @@ class UpstreamPort:
                 "tunnel closed: {endpoint} from {peer}: {reason}",
                 endpoint=upstream.key.endpoint,
                 peer=upstream.address,
-                reason=reason.getErrorMessage(),
+                reason=_reason_text(reason),
             )
 
         return closed
@@ -350,6 +356,17 @@ def _capabilities(head: RequestHead) -> frozenset[str] | None:
         if header.name == b"x-pico-capabilities":
             return frozenset(word.strip() for word in header.value.decode("latin-1").split(","))
     return None
+
+
+def _reason_text(reason: Failure) -> str:
+    """
+    Why a tunnel ended, in few words: Twisted's own for an ordinary end are long, and sound alarming.
+    """
+    if reason.check(ConnectionDone):
+        return "the agent closed it"
+    if type(reason.value) is ConnectionLost and not reason.value.args:
+        return "connection lost"
+    return reason.getErrorMessage()
 
 
 def _peer_text(address: IAddress) -> str:

@@ -53,6 +53,12 @@ CASES: dict[str, tuple[bytes, Outcome]] = {
         SWITCHED + b"x-pico-node: node-1\r\nX-Pico-Capabilities: go-away, teleport\r\n\r\n",
         Accepted("node-1", frozenset({"go-away"})),
     ),
+    "a node that says its proxy port": (
+        SWITCHED + b"x-pico-node: node-1\r\nx-pico-proxy-port: 18000\r\n\r\n",
+        Accepted("node-1", frozenset(), 18000),
+    ),
+    "a node with a strange port": (SWITCHED + b"x-pico-proxy-port: 70000\r\n\r\n", Accepted("", frozenset())),
+    "a node with no port": (SWITCHED + b"x-pico-proxy-port: -1\r\n\r\n", Accepted("", frozenset())),
     "a node with a strange id": (SWITCHED + b"x-pico-node: a\xffb\r\n\r\n", Accepted("aÿb", frozenset())),
     "an interim answer first": (
         b"HTTP/1.1 103 Early Hints\r\n\r\n" + SWITCHED + b"\r\n",

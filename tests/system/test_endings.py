@@ -252,11 +252,15 @@ class HangingTests(SystemTestCase):
         """
         service = self.scene.run(HTTPService("s"))
         node = self.scene.node()
-        agent = self.scene.agent(node, "e", service.port)
+        agent = self.scene.agent(
+            node,
+            "e",
+            service.port,
+            {"connect.keepalive-interval": "500ms", "connect.keepalive-timeout": "500ms", "connect.timeout": "2s"},
+        )
         self.assertEqual(node.fetch("/x").status, 200)
         node.program.freeze()
-        # Pings every 30 seconds, answered within 10.
-        agent.wait_for_log("dialling again", timeout=120)
+        agent.wait_for_log("dialling again", timeout=60)
         node.program.thaw()
         node.wait_for_tunnels("e", 1)
         eventually(lambda: node.fetch("/x").status == 200, "the node to serve again")

@@ -72,6 +72,19 @@ class HeaderTests(SharedSceneTestCase):
         self.assertEqual(seen["x-forwarded-proto"], ["https"])
         self.assertEqual(self._seen(self.trusting, [])["x-forwarded-for"], ["127.0.0.1"])
 
+    def test_ambiguous_endpoint(self) -> None:
+        """
+        Whoever names two endpoints is refused, and its connection closed.
+        """
+        with self.node.client() as client:
+            client.send(
+                b"GET / HTTP/1.1\r\nHost: a\r\nx-pico-endpoint: e\r\nx-piko-endpoint: f\r\n\r\n"
+                b"GET / HTTP/1.1\r\nHost: a\r\nx-pico-endpoint: e\r\n\r\n"
+            )
+            answer = client.response()
+            self.assertEqual((answer.status, answer.header("connection")), (400, "close"))
+            self.assertTrue(client.is_closed())
+
     def test_own_headers(self) -> None:
         """
         Pico's own headers do not reach the service; Authorization, which was not checked here, does.

@@ -4,9 +4,12 @@ Header fields that end at a gateway (RFC 9110 section 7.6.1).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from pico.wire.http1.headers import Header
+
+_WEIGHT_OF_NOTHING = re.compile(rb"q=0(\.0{0,3})?")
 
 #: Fields that speak of one connection, and those that the cores write themselves.
 HOP_BY_HOP = frozenset(
@@ -43,6 +46,11 @@ def reader_of(headers: Sequence[Header]) -> Callable[[bytes], bytes]:
 
 def wants_page(headers: Sequence[Header]) -> bool:
     """
-    Whether the client is a browser that shows what it gets: its Accept names text/html.
+    Whether the client is a browser that shows what it gets: its Accept names text/html, and not to exclude it with a
+    weight of nothing (RFC 9110 section 12.4.2).
     """
-    return b"text/html" in value_of(headers, b"accept").lower()
+    for accepted in value_of(headers, b"accept").lower().split(b","):
+        media_type, *parameters = accepted.split(b";")
+        if media_type.strip() == b"text/html":
+            return not any(_WEIGHT_OF_NOTHING.fullmatch(parameter.strip()) for parameter in parameters)
+    return False
