@@ -625,7 +625,7 @@ class RandomTests(SynchronousTestCase):
     Messages at random.
     """
 
-    @settings(derandomize=True, deadline=None, max_examples=150)
+    @settings(derandomize=True, deadline=None, max_examples=60)
     @given(some_requests())
     def test_requests(self, data: bytes) -> None:
         """
@@ -635,7 +635,7 @@ class RandomTests(SynchronousTestCase):
         self.assertEqual(ours, requests_h11(data))
         self.assertEqual(ours, requests_httptools(data))
 
-    @settings(derandomize=True, deadline=None, max_examples=150)
+    @settings(derandomize=True, deadline=None, max_examples=60)
     @given(some_response())
     def test_responses(self, data: bytes) -> None:
         """
@@ -645,7 +645,7 @@ class RandomTests(SynchronousTestCase):
         self.assertEqual(ours, responses_h11(data, b"GET"))
         self.assertEqual(ours, responses_httptools(data, b"GET"))
 
-    @settings(derandomize=True, deadline=None, max_examples=300)
+    @settings(derandomize=True, deadline=None, max_examples=120)
     @given(broken(some_requests()), st.integers(1, 9))
     def test_broken_requests(self, data: bytes, step: int) -> None:
         """
@@ -663,7 +663,7 @@ class RandomTests(SynchronousTestCase):
                 if messages is not None:
                     self.assertEqual(ours, messages)
 
-    @settings(derandomize=True, deadline=None, max_examples=300)
+    @settings(derandomize=True, deadline=None, max_examples=120)
     @given(broken(some_response()), st.integers(1, 9))
     def test_broken_responses(self, data: bytes, step: int) -> None:
         """
