@@ -32,9 +32,6 @@ _log = Logger(namespace="server")
 _QUIET = 0.5
 _SETTLED = 5.0
 
-#: Seconds for the first request of a client that was taken just before the ports closed.
-_FIRST_REQUEST = 0.25
-
 
 @attrs.frozen
 class Binding:
@@ -248,9 +245,6 @@ class NodeService(Service):
             await deferLater(self._clock, self._drain_delay)
         await self._upstream.close()
         await self._proxy.close()
-        if self._proxy_port.connections and (self._drain_delay or self._proxy.inherited):
-            # Nobody is to be turned away, and closing what is idle would do that to who has just come.
-            await deferLater(self._clock, _FIRST_REQUEST)
         self._proxy_port.drain()
         try:
             await self._proxy_port.when_empty().addTimeout(self._grace_period, self._clock)

@@ -30,6 +30,9 @@ from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import DEFAULT_LIMITS, Limits
 from pico.wire.http1.server import ServerConnection
 
+#: Seconds for the first request of a connection, once connections are to be closed.
+FIRST_REQUEST = 0.25
+
 
 @attrs.frozen
 class ServerSettings:
@@ -374,8 +377,13 @@ class HTTPServerProtocol:
     def close_when_idle(self) -> None:
         """
         Close between requests: at once when none is on its way, else with the next answer.
+
+        The first request of a connection that was made just now is on its way, and is waited for a moment.
         """
-        if self.phase is _IDLE:
+        if self.phase is _IDLE and not self.requests:
+            self._core.close_after_response()
+            self._deadline.set(FIRST_REQUEST)
+        elif self.phase is _IDLE:
             self._close()
         else:
             self._core.close_after_response()
@@ -453,7 +461,7 @@ class HTTPServerProtocol:
         Part of a head is there: from here on the whole of it has one limit, which more bytes do not move.
         """
         self.phase = _HEAD
-        if self.requests:
+        if self.requests or self._core.closing:
             self._deadline.set(self._settings.head_timeout)
 
     def _malformed(self, status: int, reason: str) -> None:

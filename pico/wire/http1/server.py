@@ -135,6 +135,13 @@ class ServerConnection:
         """
         return self._writing is _W_EOF
 
+    @property
+    def closing(self) -> bool:
+        """
+        Whether the current response, begun or not, is to be the connection's last by :meth:`close_after_response`.
+        """
+        return self._close_asked
+
     # Input
 
     def receive_data(self, data: bytes) -> list[Event]:

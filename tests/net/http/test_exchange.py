@@ -79,6 +79,41 @@ class PlainTests(ExchangeTestCase):
         self.assertEqual(len(self.world.services[0].peers), 1)
         self.finish()
 
+    def test_close_when_idle(self) -> None:
+        """
+        Idle connections close at once, one under way behind its answer.
+        """
+        idle, busy = self.world.client(), self.world.client()
+        self.fetch(idle)
+        self.world.say(busy, GET)
+        self.world.say(self.peer(), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+        for server in self.world.servers:
+            server.close_when_idle()
+        self.world.pump()
+        self.assertTrue(idle.over)
+        self.assertFalse(busy.over)
+        self.world.say(self.peer(), b"ok")
+        self.assertTrue(busy.take().endswith(b"\r\n\r\nok"))
+        self.assertTrue(busy.over)
+        self.finish()
+
+    def test_close_before_first_request(self) -> None:
+        """
+        A connection that was made just now has a moment to send its request, which is answered.
+        """
+        quick, slow, silent = (self.world.client() for _ in range(3))
+        for server in self.world.servers:
+            server.close_when_idle()
+        self.world.pump()
+        self.assertEqual(self.fetch(quick), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        self.assertTrue(quick.over)
+        self.world.say(slow, GET[:5])
+        self.world.advance(0.6)
+        self.assertTrue(silent.over)
+        self.assertFalse(slow.over)
+        self.assertTrue(self.fetch(slow, GET[5:]).endswith(b"ok"))
+        self.finish()
+
     def test_not_idempotent_is_fresh(self) -> None:
         """
         A request that must not be sent twice gets a connection of its own.
