@@ -14,7 +14,7 @@ from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
 
 # chunk-size [ chunk-ext ]; of an extension only its characters are checked, for nobody reads it.
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
 
 class _Expect(enum.Enum):
@@ -97,7 +97,8 @@ class ChunkedReader:
                     return False
                 match = _CHUNK_LINE.fullmatch(data, position, found)
                 if match is None:
-                    raise RemoteProtocolError(self._status, "malformed chunk size")
+                    fault = fault_in_part(data[position : found + 2], 0)
+                    raise RemoteProtocolError(self._status, fault[1] if fault else "malformed chunk size")
                 self._left = int(match.group(1), 16)
                 position = found + 2
                 self._scanned = 0
@@ -110,7 +111,7 @@ class ChunkedReader:
         part = data[position:]
         fault = fault_in_part(part, self._scanned)
         if fault:
-            raise RemoteProtocolError(self._status, fault)
+            raise RemoteProtocolError(self._status, fault[1])
         if len(part) > self._limits.chunk_line + 1:
             raise RemoteProtocolError(self._status, "chunk extension too long")
         self._scanned = max(0, len(part) - 1)
@@ -130,7 +131,7 @@ class ChunkedReader:
             part = data[position:]
             fault = fault_in_part(part, self._scanned)
             if fault:
-                raise RemoteProtocolError(self._status, fault)
+                raise RemoteProtocolError(self._status, fault[1])
             if len(part) > limits.trailer_bytes + 3:
                 raise RemoteProtocolError(self._too_large(), "trailers too large")
             self._scanned = max(0, len(part) - 1)
@@ -139,7 +140,11 @@ class ChunkedReader:
         lines = data[position:found].split(b"\r\n")
         if len(lines) > limits.trailers:
             raise RemoteProtocolError(self._too_large(), "too many trailers")
-        trailers = parse_trailers(lines, self._cache, self._status)
+        try:
+            trailers = parse_trailers(lines, self._cache, self._status)
+        except RemoteProtocolError as error:
+            fault = fault_in_part(data[position : found + 4], 0)
+            raise RemoteProtocolError(self._status, fault[1]) if fault else error from None
         self.rest = data[found + 4 :]
         events.append(EndOfMessage(trailers))
         return True

@@ -80,7 +80,7 @@ class ClientConnection:
     def __init__(self, cache: HeaderCache, limits: Limits = DEFAULT_LIMITS) -> None:
         self._cache = cache
         self._limits = limits
-        self._collector = HeadCollector(limits.header_bytes, 502)
+        self._collector = HeadCollector(limits, of_requests=False)
         self._chunks: ChunkedReader | None = None
         self._interim = 0
         self._left = 0
@@ -282,8 +282,6 @@ class ClientConnection:
         """
         taken = self._collector.take(data)
         if taken is None:
-            if self._collector.too_long_line(self._limits.start_line):
-                raise RemoteProtocolError(502, "status line too long")
             return b""
         return self._head_read(taken[0], taken[1], events)
 
@@ -294,7 +292,10 @@ class ClientConnection:
         :param rest: what came behind it.
         :return: what of that is not read.
         """
-        head = parse_response(raw, self._cache, self._limits, self._method, self._upgrade)
+        try:
+            head = parse_response(raw, self._cache, self._limits, self._method, self._upgrade)
+        except RemoteProtocolError as error:
+            raise self._collector.fault(raw + b"\r\n\r\n") or error from None
         if head.informational:
             self._interim += 1
             if self._interim > self._limits.interim:

@@ -287,21 +287,19 @@ def _check_coding(coding: bytes, length: bytes | None, version: int, status: int
     raise RemoteProtocolError(status, "malformed Transfer-Encoding")
 
 
-def fault_in_part(data: bytes | bytearray, start: int) -> str:
+def fault_in_part(data: bytes, start: int) -> tuple[int, str] | None:
     """
-    Look for a line ending that is not CRLF in a head that is not complete, so that its sender need not wait.
+    Look for the first line ending that is not CRLF.
 
     :param start: where to begin; what is before it has been looked at.
-    :return: what is wrong, or nothing.
+    :return: the byte that shows it, and what is wrong; or nothing.
     """
-    position = data.find(b"\n", start)
-    while position >= 0:
-        if position == 0 or data[position - 1] != 0x0D:
-            return "line not ended by CRLF"
-        position = data.find(b"\n", position + 1)
-    position = data.find(b"\r", max(0, start - 1))
+    bare_lf = data.find(b"\n", start)
+    while bare_lf > 0 and data[bare_lf - 1] == 0x0D:
+        bare_lf = data.find(b"\n", bare_lf + 1)
+    position = data.find(b"\r", max(0, start - 1), None if bare_lf < 0 else bare_lf)
     while 0 <= position < len(data) - 1:
         if data[position + 1] != 0x0A:
-            return "CR without LF"
-        position = data.find(b"\r", position + 1)
-    return ""
+            return position + 1, "CR without LF"
+        position = data.find(b"\r", position + 1, None if bare_lf < 0 else bare_lf)
+    return None if bare_lf < 0 else (bare_lf, "line not ended by CRLF")

@@ -4,8 +4,11 @@ The reading half that both connections share: collecting a head, and handing out
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from pico.errors import RemoteProtocolError
-from pico.wire.http1.head import fault_in_part
+from pico.wire.http1.head import METHOD_BYTES, fault_in_part
+from pico.wire.http1.limits import Limits
 
 
 class HeadCollector:
@@ -15,16 +18,16 @@ class HeadCollector:
     :ivar part: what has come of the next head.
     """
 
-    __slots__ = ("_max", "_scanned", "_status", "part")
+    __slots__ = ("_max", "_max_line", "_of_requests", "_scanned", "part")
 
-    def __init__(self, max_bytes: int, status: int) -> None:
+    def __init__(self, limits: Limits, of_requests: bool) -> None:
         """
-        :param max_bytes: of a head with its empty line.
-        :param status: the code of the error when a head grows larger.
+        :param of_requests: whether these are requests' heads.
         """
-        self._max = max_bytes
+        self._max = limits.header_bytes
+        self._max_line = limits.start_line
+        self._of_requests = of_requests
         self._scanned = 0
-        self._status = status
         self.part = b""
 
     def take(self, data: bytes) -> tuple[bytes, bytes] | None:
@@ -43,17 +46,37 @@ class HeadCollector:
             if found + 4 == len(data):
                 return data[:found], b""
             return data[:found], data[found + 4 :]
-        fault = fault_in_part(data if found < 0 else data[:found], self._scanned)
-        if fault:
-            raise RemoteProtocolError(400 if self._status == 431 else self._status, fault)
-        if found >= 0 or len(data) >= self._max:
-            raise RemoteProtocolError(self._status, "head too large")
+        fault = self.fault(data, self._scanned)
+        if fault is not None:
+            raise fault
         self.part = data
         self._scanned = max(0, len(data) - 1)
         return None
 
-    def too_long_line(self, limit: int) -> bool:
+    def fault(self, data: bytes, start: int = 0) -> RemoteProtocolError | None:
         """
-        Whether the first line alone is longer than allowed already.
+        What is wrong with a head, or the part of one, before it is understood: whatever comes first, so that it does
+        not matter how the head was cut.
+
+        :param start: where to begin; what is before it has been looked at.
         """
-        return len(self.part) > limit and self.part.find(b"\r\n", 0, limit + 2) < 0
+        requests = self._of_requests
+        faults: list[tuple[int, int, str]] = []
+        ending = fault_in_part(data, start)
+        if ending is not None:
+            faults.append((ending[0], 400, ending[1]))
+        if len(data) >= self._max and not 0 <= data.find(b"\r\n\r\n") <= self._max - 4:
+            faults.append((self._max - 1, 431, "head too large"))
+        if requests and data and data[0] not in METHOD_BYTES:
+            # No request begins like this; a TLS hello does, and its sender should not wait for an answer.
+            faults.append((0, 400, "malformed request line"))
+        line = self._max_line
+        if len(data) > line + 1 and data.find(b"\r\n", 0, line + 2) < 0:
+            faults.append((line + 1, 414, "request line too long" if requests else "status line too long"))
+        if not faults:
+            return None
+        _, status, reason = min(faults, key=_place)
+        return RemoteProtocolError(status if requests else 502, reason)
+
+
+_place = itemgetter(0)

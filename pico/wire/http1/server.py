@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pico.errors import LocalProtocolError, RemoteProtocolError
 from pico.wire.http1.body import ChunkedReader
 from pico.wire.http1.events import END, Data, Event, Failed, Framing, RequestHead
-from pico.wire.http1.head import METHOD_BYTES, REASONS, parse_request
+from pico.wire.http1.head import REASONS, parse_request
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.incoming import HeadCollector
 from pico.wire.http1.limits import DEFAULT_LIMITS, Limits
@@ -86,7 +86,7 @@ class ServerConnection:
     def __init__(self, cache: HeaderCache, limits: Limits = DEFAULT_LIMITS) -> None:
         self._cache = cache
         self._limits = limits
-        self._collector = HeadCollector(limits.header_bytes, 431)
+        self._collector = HeadCollector(limits, of_requests=True)
         self._chunks: ChunkedReader | None = None
         self._close_asked = False
         self._held = b""
@@ -158,7 +158,10 @@ class ServerConnection:
                 and len(data) <= self._limits.header_bytes
             ):
                 # Nearly always: one whole head and nothing else.
-                request = self._request = parse_request(data[:-4], self._cache, self._limits)
+                try:
+                    request = self._request = parse_request(data[:-4], self._cache, self._limits)
+                except RemoteProtocolError as error:
+                    raise self._collector.fault(data) or error from None
                 events.append(request)
                 self._head_read(request, events)
             else:
@@ -234,6 +237,8 @@ class ServerConnection:
         """
         if self._writing is not _W_HEAD:
             raise LocalProtocolError("a response has begun already")
+        if status < 200 and status != 101:
+            raise LocalProtocolError("an interim response is not the response's head")
         out = [_status_line(status, reason), *lines]
         request = self._request
         if status == 101:
@@ -382,14 +387,12 @@ class ServerConnection:
                 self._skipped_line = True
         taken = collector.take(data)
         if taken is None:
-            if collector.part and collector.part[0] not in METHOD_BYTES:
-                # No request begins like this; a TLS hello does, and its sender should not wait for an answer.
-                raise RemoteProtocolError(400, "malformed request line")
-            if collector.too_long_line(self._limits.start_line):
-                raise RemoteProtocolError(414, "request line too long")
             return b""
         raw, rest = taken
-        request = self._request = parse_request(raw, self._cache, self._limits)
+        try:
+            request = self._request = parse_request(raw, self._cache, self._limits)
+        except RemoteProtocolError as error:
+            raise collector.fault(raw + b"\r\n\r\n") or error from None
         events.append(request)
         self._head_read(request, events)
         if request.framing is Framing.NONE:

@@ -165,7 +165,7 @@ REQUEST_DIFFERENCES: list[Differs] = [
         True,
         "section 7: identity is no coding any more",
     ),
-    Differs(chunks(b"5 \r\nhello\r\n0\r\n\r\n"), 0, True, False, "section 7.1.1: white space, if an extension follows"),
+    Differs(chunks(b"5 \r\nhello\r\n0\r\n\r\n"), 400, True, False, "section 7.1.1: white space before an extension"),
     Differs(chunks(b"5\t;a\r\nhello\r\n0\r\n\r\n"), 0, False, False, "section 7.1.1: white space before an extension"),
     Differs(chunks(b"5 ; a = b\r\nhello\r\n0\r\n\r\n"), 0, False, False, "section 7.1.1: white space in an extension"),
     Differs(chunks(b'5;a="\xe9"\r\nhello\r\n0\r\n\r\n'), 0, True, True, "section 7.1.1: obs-text in a quoted string"),

@@ -196,6 +196,34 @@ class RequestTableTests(SynchronousTestCase):
             for pieces in _cuts(data):
                 self.assertEqual(serve(pieces)[-1:], [("failed", status)], pieces)
 
+    def test_first_fault(self) -> None:
+        """
+        Of several faults the first is reported, in the same words however the request is cut.
+        """
+        limits = Limits(start_line=20, header_bytes=120)
+        long_line = b"GET /" + b"x" * 20 + b" HTTP/1.1\r\n"
+        for data, code, reason in (
+            (b"GET / HTTP/1.1\nA: b\r\n\r\n", 400, "line not ended by CRLF"),
+            (b"GET / HTTP/1.1\r\nA: b\nC: d\r\n\r\n", 400, "line not ended by CRLF"),
+            (b"GET / HTTP/2.0\r\nA: b\nc\r\n\r\n", 400, "line not ended by CRLF"),
+            (long_line + b"A: b\nC\r\n\r\n", 414, "request line too long"),
+            (b"GET / HTTP/1.1\r\nA: " + b"b" * 200 + b"\n\r\n", 431, "head too large"),
+        ):
+            for pieces in _cuts(data):
+                connection = ServerConnection(HeaderCache(), limits)
+                events = [event for piece in pieces for event in connection.receive_data(piece)]
+                last = events[-1]
+                assert isinstance(last, Failed), pieces
+                self.assertEqual((last.error.code, last.error.reason), (code, reason), pieces)
+
+    def test_longest_line(self) -> None:
+        """
+        A line of just the limit is read, however it is cut.
+        """
+        data = b"GET /xxxxxx HTTP/1.1\r\nHost: a\r\n\r\n"
+        for pieces in _cuts(data):
+            self.assertEqual(serve(pieces, Limits(start_line=20))[0][:2], ("request", b"GET"), pieces)
+
     def test_bad_bodies(self) -> None:
         """
         Chunks that make no sense end the request.
@@ -299,6 +327,7 @@ class WritingTests(SynchronousTestCase):
         """
         calls: list[Callable[[ServerConnection], object]] = [
             lambda c: c.send_data(b"x"),
+            lambda c: c.send_head(150, b"", [], length=None),
             lambda c: c.send_end(),
             lambda c: c.next_request(),
             lambda c: c.take_leftover(),
