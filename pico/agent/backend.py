@@ -26,8 +26,8 @@ from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
 
 #: A request that must not be sent twice takes a kept connection only if it was in use so many seconds ago: services
-#: close idle connections after two seconds or more, and closing races with the request.
-FRESH = 1.0
+#: close idle connections after a second or more, and closing races with the request.
+FRESH = 0.5
 
 
 class ServiceBackend:

@@ -320,16 +320,17 @@ class HTTPService(_LoopThread):
                 pass
         return request.header("connection").lower() != "close"
 
-    def _head(self, writer: asyncio.StreamWriter, status: int, *fields: str, length: int | None = None) -> None:
+    def _head(
+        self, writer: asyncio.StreamWriter, status: int, *fields: str, length: int | None = None, body: bytes = b""
+    ) -> None:
         lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}", f"x-service: {self.name}", *fields]
         if length is not None:
             lines.append(f"Content-Length: {length}")
-        writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        # In one piece: between a head and its body a killed agent would leave a client with half an answer.
+        writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
 
     def _answer(self, writer: asyncio.StreamWriter, body: bytes, *fields: str, head: bool = False) -> None:
-        self._head(writer, 200, *fields, length=len(body))
-        if not head:
-            writer.write(body)
+        self._head(writer, 200, *fields, length=len(body), body=b"" if head else body)
 
     async def _anything(self, request: Request, writer: asyncio.StreamWriter) -> None:
         await request.body()
