@@ -43,7 +43,7 @@ class Number:
     __slots__ = ("value",)
 
     def __init__(self) -> None:
-        self.value: float = 0
+        self.value: float = 0.0
 
 
 class Distribution:

@@ -125,7 +125,7 @@ class Deadlines:
             # What was in it has moved to an earlier one or was cancelled.
             del self._buckets[heappop(self._order)]
         if self._order:
-            self._next = self._order[0]
+            self._next = float(self._order[0])
             delay = self._next * self._resolution - self._seconds()
             self._timer = self._clock.callLater(max(0.0, delay), self._run)
 

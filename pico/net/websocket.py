@@ -13,7 +13,7 @@ from typing import cast
 
 from twisted.internet.interfaces import IAddress, IConsumer, IProducer, IProtocol, IPushProducer, ITransport
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from pico.errors import RemoteProtocolError
 from pico.net.transport import StreamTransport
@@ -21,7 +21,6 @@ from pico.wire.websocket.events import Bytes, Event, Failed
 from pico.wire.websocket.stream import ByteStream
 
 
-@implementer(IProtocol, ITransport, IConsumer, IPushProducer)
 class WebSocketTransport:
     """
     The protocol of a connection, and the transport of the protocol above.
@@ -149,8 +148,7 @@ class WebSocketTransport:
         held, self._held = self._held, None
         if held:
             self._deliver(held)
-        if self._held is None and self._open:
-            self.transport.resumeProducing()
+        self._read_on()
 
     def stopProducing(self) -> None:
         """
@@ -159,6 +157,10 @@ class WebSocketTransport:
         self.loseConnection()
 
     # Inside
+
+    def _read_on(self) -> None:
+        if self._held is None and self._open:
+            self.transport.resumeProducing()
 
     def _deliver(self, events: list[Event]) -> None:
         for event in events:
@@ -178,3 +180,6 @@ class WebSocketTransport:
         # A paused producer that nobody lets write any more would keep the connection open.
         self.transport.unregisterProducer()
         self.transport.loseConnection()
+
+
+classImplements(WebSocketTransport, IProtocol, ITransport, IConsumer, IPushProducer)

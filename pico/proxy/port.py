@@ -14,7 +14,7 @@ from typing import cast
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from pico.errors import RemoteProtocolError
 from pico.interfaces import ISelector, IVerifier
@@ -76,7 +76,6 @@ _FAILURES: dict[FailureKind, tuple[int, str, str]] = {
 }
 
 
-@implementer(IProtocolFactory)
 class ProxyPort:
     """
     Route requests to upstreams.
@@ -351,3 +350,6 @@ class _Known:
 @lru_cache(maxsize=4096)
 def _key(tenant: TenantId, endpoint: str) -> EndpointKey:
     return EndpointKey(tenant, endpoint)
+
+
+classImplements(ProxyPort, IProtocolFactory)

@@ -25,7 +25,6 @@ import attrs
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
-    IConsumer,
     IDelayedCall,
     IProtocol,
     IPushProducer,
@@ -34,10 +33,11 @@ from twisted.internet.interfaces import (
 )
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from pico.errors import RemoteProtocolError, TunnelBusy, TunnelError
 from pico.net.turn import Turn
+from pico.tunnel.carrier import ICarrier
 from pico.tunnel.reasons import StreamOverflowed, StreamRefused, StreamReset
 from pico.tunnel.stream import DONE, TunnelStream
 from pico.wire.keepalive import Action, KeepAlive
@@ -52,17 +52,6 @@ FLUSH_SIZE = 65_536
 
 #: The least seconds between two looks at streams that the peer keeps waiting.
 _RESOLUTION = 1.0
-
-
-class ICarrier(ITransport, IConsumer):
-    """
-    What a tunnel needs below it.
-    """
-
-    def abortConnection() -> None:
-        """
-        Drop the connection at once.
-        """
 
 
 @attrs.frozen
@@ -99,7 +88,6 @@ class Phase(enum.Enum):
 _OPEN = Phase.OPEN
 
 
-@implementer(IProtocol, IPushProducer)
 class TunnelSession:
     """
     The protocol above a carrier, and the push producer towards it.
@@ -599,3 +587,6 @@ class TunnelSession:
                 self._see_to(stream, lambda stream: stream.check(now))
                 earliest = min(earliest, stream.deadline)
         self._set_timer(max(earliest, now + _RESOLUTION))
+
+
+classImplements(TunnelSession, IProtocol, IPushProducer)

@@ -40,7 +40,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.main import CONNECTION_DONE
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from pico.net.http.transport import IStreamTransport
 from pico.tunnel.reasons import StreamTimedOut
@@ -136,7 +136,6 @@ _ENDED = Writing.ENDED
 _RUNNING = Flow.RUNNING
 
 
-@implementer(IStreamTransport, IHalfCloseableDescriptor)
 class TunnelStream:
     """
     A stream: transport, consumer and push producer of one protocol.
@@ -546,3 +545,6 @@ class TunnelStream:
 
 def _half_closeable(protocol: IProtocol | None) -> IHalfCloseableProtocol | None:
     return IHalfCloseableProtocol(protocol, None)
+
+
+classImplements(TunnelStream, IStreamTransport, IHalfCloseableDescriptor)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from pico.errors import TunnelBusy, TunnelError
 from pico.interfaces import IUpstream
@@ -43,7 +43,6 @@ class PoolSettings:
     limits: Limits = DEFAULT_LIMITS
 
 
-@implementer(IUpstream)
 class TunnelUpstream:
     """
     One agent's tunnel for one endpoint.
@@ -209,3 +208,6 @@ class TunnelUpstream:
         self._pool.stop()
         self.session = None
         self._turn_away()
+
+
+classImplements(TunnelUpstream, IUpstream)

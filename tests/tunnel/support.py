@@ -21,7 +21,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pico.net.turn import Turn
-from pico.tunnel.session import ICarrier, TunnelSession, TunnelSettings
+from pico.tunnel.carrier import ICarrier
+from pico.tunnel.session import TunnelSession, TunnelSettings
 from pico.tunnel.stream import TunnelStream
 from pico.wire.yamux.session import Role
 

@@ -16,8 +16,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from pico.errors import RemoteProtocolError, TunnelBusy, TunnelError
+from pico.tunnel.carrier import ICarrier
 from pico.tunnel.reasons import StreamRefused, StreamTimedOut
-from pico.tunnel.session import ICarrier, TunnelSettings
+from pico.tunnel.session import TunnelSettings
 from pico.tunnel.stream import TunnelStream
 from pico.wire.yamux.frames import PING
 from pico.wire.yamux.limits import Limits

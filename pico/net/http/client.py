@@ -13,7 +13,7 @@ from typing import Protocol, cast
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IPushProducer, ITransport
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from pico.net.http.gateway import Backend, FailureKind
 from pico.net.http.transport import JOINED, IStreamTransport, hand_over, write_all
@@ -61,7 +61,6 @@ _BUSY = Use.BUSY
 _CLOSED = Use.CLOSED
 
 
-@implementer(IProtocol, IHalfCloseableProtocol, IPushProducer)
 class HTTPClientProtocol:
     """
     Send requests and read their responses over one transport.
@@ -336,3 +335,6 @@ def never_processed(reason: Failure) -> bool:
     Whether a connection was refused before its peer processed a byte of it, as a late stream of a tunnel is.
     """
     return bool(getattr(reason.value, "never_processed", False))
+
+
+classImplements(HTTPClientProtocol, IProtocol, IHalfCloseableProtocol, IPushProducer)

@@ -19,7 +19,7 @@ from typing import cast
 import attrs
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IProtocol, IPushProducer, ITransport
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from pico.net.deadlines import Deadline, Deadlines
 from pico.net.http.answers import Answer
@@ -85,7 +85,6 @@ _SWITCHED = Phase.SWITCHED
 _CLOSED = Phase.CLOSED
 
 
-@implementer(IProtocol, IHalfCloseableProtocol, IPushProducer)
 class HTTPServerProtocol:
     """
     Serve requests from one transport, in order.
@@ -518,3 +517,6 @@ def host_of(address: IAddress) -> str:
     The host part of a transport's address, or nothing for addresses without one.
     """
     return str(getattr(address, "host", ""))
+
+
+classImplements(HTTPServerProtocol, IProtocol, IHalfCloseableProtocol, IPushProducer)
