@@ -4,19 +4,25 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+COMPILED := .venv-compiled
+COMPILED_STAMP := $(COMPILED)/.installed
+COMPILED_SYSTEM := $(addprefix tests.system.test_,bodies endings failures nginx sharing streaming upgrade)
+SOURCES := setup.py $(shell find pico -name '*.py')
 
-.PHONY: help demo test system lint types coverage bench interop news format clean
+.PHONY: help demo test system compiled test-compiled lint types coverage bench interop news format clean
 
 help:
-	@echo "make demo       run a node, a sample service and an agent, until Ctrl-C"
-	@echo "make test       run the unit tests"
-	@echo "make system     run the system tests: real processes and sockets (needs nginx)"
-	@echo "make lint       check style and formatting"
-	@echo "make types      check types"
-	@echo "make coverage   run the unit tests and show which branches they miss"
-	@echo "make bench      measure beside nginx (needs nginx and wrk)"
-	@echo "make interop    run against Go's yamux and WebSocket libraries (needs go)"
-	@echo "make clean      remove what these targets have made"
+	@printf "make %-14s%s\n" demo "run a node, a sample service and an agent, until Ctrl-C"
+	@printf "make %-14s%s\n" test "run the unit tests"
+	@printf "make %-14s%s\n" system "run the system tests: real processes and sockets (needs nginx)"
+	@printf "make %-14s%s\n" compiled "install Pico with its hot modules compiled, into $(COMPILED) (needs a C compiler)"
+	@printf "make %-14s%s\n" test-compiled "run the unit tests against it, and the system tests of the proxy's ways"
+	@printf "make %-14s%s\n" lint "check style and formatting"
+	@printf "make %-14s%s\n" types "check types"
+	@printf "make %-14s%s\n" coverage "run the unit tests and show which branches they miss"
+	@printf "make %-14s%s\n" bench "measure beside nginx (needs nginx and wrk)"
+	@printf "make %-14s%s\n" interop "run against Go's yamux and WebSocket libraries (needs go)"
+	@printf "make %-14s%s\n" clean "remove what these targets have made"
 
 $(STAMP): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -28,6 +34,26 @@ $(STAMP): setup.cfg pyproject.toml
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[test,lint,types]' \
 	  --config-settings editable_mode=compat >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
 	@touch $@
+
+# The same code with the modules of the hot path compiled, installed as a user would install it.
+$(COMPILED_STAMP): $(STAMP) $(SOURCES)
+	@test -x $(COMPILED)/bin/python || { echo "making the virtual environment $(COMPILED) ..."; \
+	  $(PYTHON) -m venv $(COMPILED) && $(COMPILED)/bin/pip install -q --disable-pip-version-check -U setuptools wheel '.[test,types]' \
+	  >$(COMPILED)/install.log 2>&1 || { cat $(COMPILED)/install.log; exit 1; }; }
+	@echo "compiling (about a minute; needs a C compiler and Python's headers) ..."
+	@PICO_COMPILE=1 $(COMPILED)/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps \
+	  --force-reinstall . >$(COMPILED)/install.log 2>&1 || { cat $(COMPILED)/install.log; exit 1; }
+	@touch $@
+
+compiled: $(COMPILED_STAMP)
+	@echo "$(COMPILED)/bin/pico is Pico, compiled"
+
+# From a directory where the source is not: there Python would take it instead of what is installed.
+test-compiled: $(COMPILED_STAMP)
+	@mkdir -p $(COMPILED)/tree && for part in tests docs etc; do ln -sfn ../../$$part $(COMPILED)/tree/$$part; done
+	@cd $(COMPILED)/tree && ../bin/python -c 'from pico.wire.compiled import COMPILED; assert COMPILED' && \
+	  ../bin/python -m twisted.trial --reporter=text $$(../bin/python -m tests.units) && \
+	  ../bin/python -m twisted.trial --reporter=text $(COMPILED_SYSTEM)
 
 demo: $(STAMP)
 	@exec $(BIN)/pico demo
@@ -50,8 +76,8 @@ types: $(STAMP)
 coverage: $(STAMP)
 	@$(BIN)/coverage run -m twisted.trial --reporter=text $$($(BIN)/python -m tests.units) && $(BIN)/coverage report --skip-covered
 
-bench: $(STAMP)
-	@$(BIN)/pico bench --docs docs/benchmarks.md --output bench-results/latest.json
+bench: $(COMPILED_STAMP)
+	@$(COMPILED)/bin/pico bench --docs docs/benchmarks.md --output bench-results/latest.json
 
 interop: $(STAMP)
 	@$(BIN)/python -m tests.interop.run
@@ -60,4 +86,4 @@ news:
 	@$(BIN)/pip install -q towncrier && $(BIN)/towncrier build --draft
 
 clean:
-	@rm -rf $(VENV) build dist *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis .coverage*
+	@rm -rf $(VENV) $(COMPILED) build dist *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis .coverage*

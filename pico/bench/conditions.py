@@ -14,6 +14,7 @@ import attrs
 from pico import __version__
 from pico.bench.plan import Plan
 from pico.bench.tools import Tools, version_of
+from pico.wire.compiled import COMPILED
 
 
 @attrs.frozen
@@ -29,6 +30,7 @@ class Conditions:
     system: str
     python: str
     pico: str
+    compiled: bool
     twisted: str
     nginx: str
     wrk: str
@@ -44,7 +46,7 @@ class Conditions:
             ("machine", self.machine),
             ("system", self.system),
             ("Python", self.python),
-            ("Pico", f"{self.pico}, on Twisted {self.twisted}"),
+            ("Pico", f"{self.pico}, {'compiled' if self.compiled else 'not compiled'}, on Twisted {self.twisted}"),
             ("nginx, wrk", f"{self.nginx}, {self.wrk}"),
             ("load before", f"{self.load:.2f}"),
             ("run", self.run),
@@ -62,6 +64,7 @@ def find_conditions(tools: Tools, plan: Plan, date: str) -> Conditions:
         system=f"{parse_system(_read('/etc/os-release'))}, Linux {platform.release()}",
         python=f"{platform.python_implementation()} {platform.python_version()}",
         pico=__version__,
+        compiled=COMPILED,
         twisted=version("twisted"),
         nginx=version_of(tools.nginx),
         wrk=version_of(tools.wrk),

@@ -18,6 +18,8 @@ from math import ceil, inf
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+_log = Logger(namespace="net")
+
 
 class Deadline:
     """
@@ -74,8 +76,6 @@ class Deadlines:
 
     :param resolution: seconds by which a call may be late.
     """
-
-    _log = Logger()
 
     def __init__(self, clock: IReactorTime, resolution: float = 0.1) -> None:
         self._clock = clock
@@ -148,7 +148,7 @@ class Deadlines:
             try:
                 deadline._call()
             except Exception:
-                self._log.failure("the call of a missed deadline failed")
+                _log.failure("the call of a missed deadline failed")
         self._schedule()
 
 

@@ -10,6 +10,8 @@ from functools import partial
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+_log = Logger(namespace="net")
+
 
 class Turn:
     """
@@ -19,8 +21,6 @@ class Turn:
     """
 
     __slots__ = ("_at_end", "_calls")
-
-    _log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:
         """
@@ -50,4 +50,4 @@ class Turn:
             try:
                 call()
             except Exception:
-                self._log.failure("a call at the end of the turn failed")
+                _log.failure("a call at the end of the turn failed")

@@ -47,6 +47,8 @@ from pico.wire.yamux.limits import DEFAULT_LIMITS, Limits
 from pico.wire.yamux.session import Role, Session
 from pico.wire.yamux.stream import State, Stream
 
+_log = Logger(namespace="tunnel")
+
 #: Bytes of one write to the carrier, about.
 FLUSH_SIZE = 65_536
 
@@ -123,8 +125,6 @@ class TunnelSession:
         "now",
         "opened_at",
     )
-
-    _log = Logger()
 
     def __init__(
         self,
@@ -418,7 +418,7 @@ class TunnelSession:
 
     def _why_reset(self, event: yamux.StreamReset) -> Failure:
         if event.cause is yamux.ResetCause.OVERFLOW:
-            self._log.warn(
+            _log.warn(
                 "{peer} sent more than may be held: stream {stream} reset",
                 peer=self.peer,
                 stream=event.stream.id,
@@ -430,7 +430,7 @@ class TunnelSession:
         """
         The session is over, by the peer's fault or by its word.
         """
-        self._log.info("tunnel with {peer} failed: {reason}", peer=self.peer, reason=error.reason)
+        _log.info("tunnel with {peer} failed: {reason}", peer=self.peer, reason=error.reason)
         self._end_soon(Failure(error))
         self._flush()
 
@@ -445,7 +445,7 @@ class TunnelSession:
         try:
             call()
         except Exception:
-            self._log.failure("the owner of a tunnel failed")
+            _log.failure("the owner of a tunnel failed")
 
     # Inside: sending
 
@@ -573,7 +573,7 @@ class TunnelSession:
         if self._phase is _OPEN:
             action = self._keepalive.handle_timer(now)
             if action is Action.DEAD:
-                self._log.info("tunnel with {peer} dead: no sign of life", peer=self.peer)
+                _log.info("tunnel with {peer} dead: no sign of life", peer=self.peer)
                 self._reason = Failure(ConnectionLost("no sign of life from the other end of the tunnel"))
                 self.abort()
                 return

@@ -47,6 +47,8 @@ from pico.tunnel.reasons import StreamTimedOut
 from pico.wire.yamux.session import Session
 from pico.wire.yamux.stream import Opening, State, Stream
 
+_log = Logger(namespace="tunnel")
+
 #: A producer is paused when the flush has left more than this in its stream's queue ...
 HIGH_WATER = 65_536
 #: ... and resumed when no more than this is left.
@@ -166,8 +168,6 @@ class TunnelStream:
         "protocol",
         "session",
     )
-
-    _log = Logger()
 
     def __init__(self, session: StreamHost, yamux: Session, core: Stream, deadline: float = inf) -> None:
         self.session = session
@@ -458,7 +458,7 @@ class TunnelStream:
         """
         A protocol or producer on this stream has raised: log that, and abort this stream only.
         """
-        self._log.failure("a protocol failed on stream {stream}", stream=self._core.id)
+        _log.failure("a protocol failed on stream {stream}", stream=self._core.id)
         self.abortConnection()
 
     # Inside

@@ -122,6 +122,7 @@ def make_report(*, rounds: int = 3, faults: Sequence[str] = ()) -> Report:
         system="Some Linux",
         python="CPython 3.11.7",
         pico="1.2.3",
+        compiled=True,
         twisted="26.10",
         nginx="1.22.1",
         wrk="4.1.0",

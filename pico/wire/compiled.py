@@ -1,0 +1,8 @@
+"""
+Whether this Pico was built with its hot modules compiled.
+"""
+
+from __future__ import annotations
+
+#: This module is one of them: compiled, it comes from a shared object.
+COMPILED = not __file__.endswith(".py")
