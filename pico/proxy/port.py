@@ -184,7 +184,7 @@ class ProxyPort:
         head = exchange.head
         if head.method == b"CONNECT":
             return self._error(exchange, 405, "method not allowed", "this port forwards requests, not CONNECT tunnels")
-        if head.target.startswith(_RESERVED):
+        if head.path.startswith(_RESERVED):
             return self._error(exchange, 404, "not found", "paths below /_pico/ and /_piko/ are reserved")
         known = head.fields.note
         try:

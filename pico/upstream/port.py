@@ -328,9 +328,10 @@ def _endpoint_of(head: RequestHead) -> str:
     """
     Read the endpoint from the request's path.
 
-    :raises RemoteProtocolError: 404 for any other path; 400 for a name that is not UTF-8 or too long.
+    :raises RemoteProtocolError: 404 for any other path; 400 for a name that is not UTF-8, too long, not printable or
+        with a slash in it, which stands between tenant and endpoint where both are shown.
     """
-    path = head.target.partition(b"?")[0]
+    path = head.path.partition(b"?")[0]
     for prefix in PREFIXES:
         if path.startswith(prefix):
             name = path[len(prefix) :]
@@ -343,7 +344,7 @@ def _endpoint_of(head: RequestHead) -> str:
         endpoint = unquote_to_bytes(name).decode("utf-8")
     except UnicodeDecodeError:
         raise RemoteProtocolError(400, "endpoint id is not UTF-8") from None
-    if len(endpoint) > MAX_ENDPOINT or not endpoint.isprintable():
+    if len(endpoint) > MAX_ENDPOINT or not endpoint.isprintable() or "/" in endpoint:
         raise RemoteProtocolError(400, "invalid endpoint id")
     return endpoint
 
@@ -352,10 +353,10 @@ def _capabilities(head: RequestHead) -> frozenset[str] | None:
     """
     What a Pico agent offers; ``None`` for a program that offers nothing, which gets exactly Piko's bytes.
     """
-    for header in head.headers:
-        if header.name == b"x-pico-capabilities":
-            return frozenset(word.strip() for word in header.value.decode("latin-1").split(","))
-    return None
+    offers = [header.value.decode("latin-1") for header in head.headers if header.name == b"x-pico-capabilities"]
+    if not offers:
+        return None
+    return frozenset(word.strip() for offer in offers for word in offer.split(","))
 
 
 def _reason_text(reason: Failure) -> str:
