@@ -365,8 +365,9 @@ def _reason_text(reason: Failure) -> str:
     """
     if reason.check(ConnectionDone):
         return "the agent closed it"
-    if type(reason.value) is ConnectionLost and not reason.value.args:
-        return "connection lost"
+    if type(reason.value) is ConnectionLost and reason.value.args:
+        text = str(reason.value.args[0])
+        return text[:1].lower() + text[1:]
     return reason.getErrorMessage()
 
 

@@ -5,13 +5,15 @@ Tests for :mod:`pico.upstream.port`: raw bytes, or our own agent's side, against
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 import attrs
 from twisted.internet.address import IPv6Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -705,9 +707,11 @@ class LeavingTests(PortTestCase):
         user = RecordingUser()
         self.dial(user=user)
         raw = self.tunnel()
+        upstreams = list(self.registry)
         self.port.close()
         self.network.advance(0.1)
         self.assertEqual(user.told, ["closed"])
+        self.assertEqual([(each.available, each.session) for each in upstreams], [(False, None)] * 2)
         self.assertIs(raw.lost, ConnectionDone)
         self.assertEqual((self.port.upstreams, self.registry.endpoints()), (0, {}))
 
@@ -723,10 +727,55 @@ class LeavingTests(PortTestCase):
         self.assertEqual((self.port.upstreams, self.registry.endpoints()), (0, {}))
 
 
-class NumbersTests(PortTestCase):
+class ToldTests(PortTestCase):
     """
-    What the metrics say.
+    What the log and the metrics say.
     """
+
+    def logged(self, events: Sequence[LogEvent]) -> list[str]:
+        """
+        The lines of the port, without the agent's port number.
+        """
+        lines = [formatEvent(event) for event in events if event.get("log_namespace") == "upstream"]
+        return [re.sub(r"10\.0\.0\.\d+:\d+", "agent", line) for line in lines]
+
+    def test_log(self) -> None:
+        """
+        A tunnel's coming, leaving and end each have a line, with the reason in few words.
+        """
+        with capturedLogs() as events:
+            self.hang_up(self.tunnel(b"Authorization: Bearer secret"))
+        wanted = ["tunnel connected: e from agent", "tunnel closed: e from agent: the agent closed it"]
+        self.assertEqual(self.logged(events), wanted)
+        self.assertNotIn("secret", repr(events))
+
+        with capturedLogs() as events:
+            self.tunnel()
+            self.network.pipes[-1].left.abortConnection()
+            self.network.advance(0.1)
+        self.assertEqual(self.logged(events)[1:], ["tunnel closed: e from agent: connection lost"])
+
+        with capturedLogs() as events:
+            tunnel = self.dial()
+            tunnel.session.go_away()
+            self.network.pump()
+            tunnel.session.close()
+            self.network.advance(0.1)
+        closed = "tunnel closed: e from agent: the agent closed it"
+        self.assertEqual(self.logged(events)[1:], ["tunnel leaving: e from agent", closed])
+
+        with capturedLogs() as events:
+            self.relisten(attrs.evolve(DEFAULTS, tunnel=TunnelSettings(keepalive_interval=30, keepalive_timeout=10)))
+            self.tunnel()
+            self.network.advance(40.1)
+        silent = "tunnel closed: e from agent: no sign of life from the other end of the tunnel"
+        self.assertEqual(self.logged(events)[1:], [silent])
+
+        with capturedLogs() as events:
+            self.say(self.tunnel(), bytes.fromhex("818000000000"))
+            self.network.advance(0.1)
+        text = "tunnel closed: e from agent: only binary messages are expected"
+        self.assertEqual(self.logged(events)[1:], [text])
 
     def test_gauges(self) -> None:
         """
