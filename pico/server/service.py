@@ -5,7 +5,7 @@ A node's life: bind, serve, drain, end.
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 from twisted.application.service import Service
@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IReactorTCP, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from pico.config.addresses import Address
 from pico.names import NodeId
@@ -120,7 +121,7 @@ class NodeService(Service):
     ``startService`` binds its ports, the operators' first; when one cannot be bound none stays open and
     :class:`pico.errors.ListenError` says which. ``stopService`` drains: not ready any more, agents told; clients are
     still taken for the drain delay; then no new connections, those that are there served to their end, at most for
-    the grace period. Then what is left is cut.
+    the grace period. Then what is left is cut. A second ``stopService`` meanwhile cuts it at once.
 
     Where the sockets for clients and agents were inherited both may wait in them, clients for endpoints that agents
     behind them are about to serve. So agents are let in first, and clients when no more of them come.
@@ -154,6 +155,10 @@ class NodeService(Service):
         self._bound = False
         self._settling: Deferred[None] | None = None
         self._ready: list[Deferred[None]] = []
+        #: Whom to tell when everything is closed; one for each time that a stop was asked for.
+        self._stopping: list[Deferred[None]] = []
+        #: What the drain waits for now.
+        self._awaited: Deferred[None] | None = None
 
     @property
     def status(self) -> str:
@@ -201,17 +206,23 @@ class NodeService(Service):
 
     def stopService(self) -> Deferred[None] | None:
         """
-        Drain.
+        Drain; asked for a second time, wait no longer for anybody.
 
         :return: fires when everything is closed.
         """
         Service.stopService(self)
-        if not self._bound:
+        if not self._bound and not self._stopping:
             return None
-        self._bound = False
-        if self._settling is not None:
-            self._settling.cancel()
-        return Deferred.fromCoroutine(self._drain())
+        stopped: Deferred[None] = Deferred()
+        self._stopping.append(stopped)
+        if self._bound:
+            self._bound = False
+            if self._settling is not None:
+                self._settling.cancel()
+            Deferred.fromCoroutine(self._drain()).addCallbacks(self._stopped, self._stopped)
+        elif self._awaited is not None:
+            self._awaited.cancel()
+        return stopped
 
     async def _settle(self) -> None:
         tunnels = 0
@@ -239,24 +250,52 @@ class NodeService(Service):
 
     async def _drain(self) -> None:
         self._view.ready = False
-        _log.info("draining: {requests} requests in flight", requests=self._upstream_port.in_flight)
+        _log.info("draining: {requests} in flight", requests=_count(self._upstream_port.in_flight, "request"))
         self._upstream_port.drain()
         if self._drain_delay:
-            await deferLater(self._clock, self._drain_delay)
+            await self._wait(Deferred, self._drain_delay)
         await self._upstream.close()
         await self._proxy.close()
         self._proxy_port.drain()
-        try:
-            await self._proxy_port.when_empty().addTimeout(self._grace_period, self._clock)
-        except defer.TimeoutError:
+        if not await self._wait(self._proxy_port.when_empty, self._grace_period):
             _log.warn(
-                "grace period over: {connections} connections are cut",
-                connections=self._proxy_port.connections,
+                "{reason}: {connections} cut",
+                reason="asked again to stop" if self._hurried else "grace period over",
+                connections=_count(self._proxy_port.connections, "connection"),
             )
             self._proxy_port.abort()
         self._upstream_port.close()
         await self._admin.close()
         _log.info("drained")
+
+    @property
+    def _hurried(self) -> bool:
+        return len(self._stopping) > 1
+
+    async def _wait(self, begin: Callable[[], Deferred[None]], seconds: float) -> bool:
+        """
+        Wait for something, for so many seconds at most and while nobody asks again to stop.
+
+        :return: whether it happened.
+        """
+        if self._hurried:
+            return False
+        self._awaited = begin().addTimeout(seconds, self._clock)
+        try:
+            await self._awaited
+        except (defer.TimeoutError, defer.CancelledError):
+            return False
+        finally:
+            self._awaited = None
+        return True
+
+    def _stopped(self, result: Failure | None) -> None:
+        stopping, self._stopping = self._stopping, []
+        for each in stopping:
+            if isinstance(result, Failure):
+                each.errback(result)
+            else:
+                each.callback(None)
 
     def _bind(self) -> None:
         entrances = [self._admin, self._upstream]

@@ -30,6 +30,7 @@ from pico.net.systemd import (
     parse_supervision,
     take_variables,
 )
+from tests.net.support import FakeNotifier
 
 
 class VariableTests(SynchronousTestCase):
@@ -225,36 +226,6 @@ class NotifierTests(SynchronousTestCase):
             for _ in range(2000):
                 notifier.send(WATCHDOG="1")
             notifier.close()
-
-
-class FakeNotifier:
-    """
-    Remembers what was said.
-    """
-
-    def __init__(self) -> None:
-        self.said: list[dict[str, str]] = []
-        self.closed = False
-
-    def send(self, *, patience: float = 0.0, **fields: str) -> None:
-        """
-        Remember.
-        """
-        assert not self.closed
-        self.said.append(fields)
-
-    def close(self) -> None:
-        """
-        Remember nothing more.
-        """
-        self.closed = True
-
-    def take(self) -> list[dict[str, str]]:
-        """
-        What was said since the last time.
-        """
-        said, self.said = self.said, []
-        return said
 
 
 class Slow(Service):

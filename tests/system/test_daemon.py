@@ -352,7 +352,7 @@ class ServerTests(DaemonTestCase):
             node.program.terminate()
             self.assertEqual(node.program.wait(), 0)
             self.assertRaises(Broken, client.response)
-        self.assertIn("grace period over: 1 connections are cut", node.program.log)
+        self.assertIn("grace period over: 1 connection cut", node.program.log)
         with socket.create_server(("127.0.0.1", 0)) as taken:
             for arguments, status, text in (
                 ([f"--admin.bind-addr=127.0.0.1:{taken.getsockname()[1]}"], 1, "address already in use"),
