@@ -434,6 +434,15 @@ class UpstreamSettingsTests(NodeTestCase):
         self.assertIsNotNone(silent.lost)
         self.assertEqual(slow.status, 408)
 
+    def test_head(self) -> None:
+        """
+        An agent's request may have a head of 64 KiB.
+        """
+        self.begin()
+        for size, status in [(60_000, 426), (70_000, 431)]:
+            head = b"GET /pico/v1/upstream/e HTTP/1.1\r\nHost: n\r\nx: " + b"y" * size + b"\r\n\r\n"
+            self.assertEqual(self.world.ask(head, UPSTREAM).status, status)
+
     def test_max_tunnels(self) -> None:
         """
         ``max_tunnels``: of this node; those that ask for another are told to go elsewhere.

@@ -267,6 +267,25 @@ class DrainTests(LifeTestCase):
         self.assertIn("grace period over: 1 connection cut", [formatEvent(event) for event in events])
         self.assert_over(stopped)
 
+    def test_stopped_reader(self) -> None:
+        """
+        A client that does not read its response holds the node no longer than for the grace period.
+        """
+        node = self.begin(Service(b""), grace_period=15)
+        client = self.world.get()
+        client.transport.pauseProducing()
+        size = 1_000_000
+        self.world.say(
+            self.service.connections[0], b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
+        )
+        stopped = self.stop(node)
+        self.world.network.advance(14.9)
+        self.assertNoResult(stopped)
+        self.assertTrue(client.transport.peer.connected)
+        self.world.network.advance(0.2)
+        self.assertFalse(client.transport.peer.connected)
+        self.assert_over(stopped)
+
     def test_upgraded(self) -> None:
         """
         A WebSocket lives on for the grace period, in both directions, and is cut at its end.
