@@ -254,7 +254,7 @@ class ErrorTests(ErrorMixin, SharedSceneTestCase):
         Paths that are Pico's never reach a service.
         """
         for target in ("/_pico/x", "/_piko/v1/tcp/e"):
-            self.assertGreaterEqual(self.node.fetch(target).status, 400)
+            self.check_error(self.node.fetch(target), 404, "not found")
             self.assertEqual(self.service.counts[target], 0)
 
 

@@ -50,6 +50,7 @@ HEADS: dict[str, tuple[bytes, int]] = {
     "TE identity, chunked": (post(b"Transfer-Encoding: identity, chunked\r\n", b"0\r\n\r\n" + SMUGGLED), 400),
     "TE gzip, chunked": (post(b"Transfer-Encoding: gzip, chunked\r\n", b"0\r\n\r\n" + SMUGGLED), 400),
     "TE chunked, identity": (post(b"Transfer-Encoding: chunked, identity\r\n", b"0\r\n\r\n" + SMUGGLED), 400),
+    "TE chunked, gzip": (post(b"Transfer-Encoding: chunked, gzip\r\n", b"0\r\n\r\n" + SMUGGLED), 400),
     "TE chunked twice": (post(b"Transfer-Encoding: chunked, chunked\r\n", b"0\r\n\r\n" + SMUGGLED), 400),
     "two TE": (post(b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n" + SMUGGLED), 400),
     "two TE, one unknown": (post(b"Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n"), 400),
@@ -121,6 +122,7 @@ HEADS: dict[str, tuple[bytes, int]] = {
     "fragment": (b"GET /case#x HTTP/1.1\r\n" + H + b"\r\n" + SMUGGLED, 400),
     "target without slash": (b"GET case HTTP/1.1\r\n" + H + b"\r\n" + SMUGGLED, 400),
     "target not ASCII": ("GET /cäse HTTP/1.1\r\n".encode() + H + b"\r\n" + SMUGGLED, 400),
+    "CR in the target": (b"GET /ca\rse HTTP/1.1\r\n" + H + b"\r\n" + SMUGGLED, 400),
     "asterisk with GET": (b"GET * HTTP/1.1\r\n" + H + b"\r\n" + SMUGGLED, 400),
     "other scheme": (b"GET ftp://a/case HTTP/1.1\r\n" + H + b"\r\n" + SMUGGLED, 400),
     "URL with user": (b"GET http://u@a/case HTTP/1.1\r\n" + H + b"\r\n" + SMUGGLED, 400),
@@ -284,6 +286,19 @@ class MalformedTests(SharedSceneTestCase):
                     self.assertEqual(response.status, 200)
                     self.assertTrue(response.body.startswith(b"recorded: " + part.split(b" ", 1)[0]))
             self._check(None, len(parts))
+
+    def test_behind_refused_upgrade(self) -> None:
+        """
+        What stands behind a request for an upgrade waits until the service has refused, and is a request like any
+        other then.
+        """
+        upgrade = b"GET /case HTTP/1.1\r\n" + H + b"Connection: Upgrade\r\nUpgrade: x\r\n\r\n"
+        nowhere = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+        with self.node.client() as client:
+            client.send(upgrade + nowhere)
+            self.assertEqual(client.response().body, b"recorded: GET /case HTTP/1.1")
+            self.assertEqual(client.response().status, 400)
+        self._check([(b"GET", b"/case")], 1)
 
     # The rows
 
