@@ -13,8 +13,7 @@ from pico.interfaces import IUpstream
 from pico.names import EndpointKey
 from pico.net.deadlines import Deadlines
 from pico.net.http.client import HTTPClientProtocol
-from pico.net.http.exchange import Exchange
-from pico.net.http.gateway import FailureKind
+from pico.net.http.gateway import Acquirer, FailureKind
 from pico.net.http.pool import Pool
 from pico.tunnel.session import TunnelSession
 from pico.wire.http1.headers import HeaderCache
@@ -90,7 +89,7 @@ class TunnelUpstream:
             size=settings.idle_streams, idle_timeout=settings.idle_timeout, clock=clock, deadlines=deadlines
         )
         self._settings = settings
-        self._waiting: dict[Exchange, None] = {}
+        self._waiting: dict[Acquirer, None] = {}
         self.address = address
         self.available = True
         self.avoid_until = 0.0
@@ -101,7 +100,7 @@ class TunnelUpstream:
         self.session: TunnelSession | None = None
         self.version = version
 
-    def acquire(self, exchange: Exchange, fresh: bool) -> None:
+    def acquire(self, exchange: Acquirer, fresh: bool) -> None:
         """
         Give the exchange a stream: an idle one, or a new one, at once unless too many are waiting to be accepted.
         """
@@ -115,7 +114,7 @@ class TunnelUpstream:
                 return
         self._open(exchange)
 
-    def cancel(self, exchange: Exchange) -> None:
+    def cancel(self, exchange: Acquirer) -> None:
         """
         An exchange that waited for a stream does not want it any more.
         """
@@ -132,7 +131,7 @@ class TunnelUpstream:
             if exchange in self._waiting:
                 break
 
-    def _open(self, exchange: Exchange) -> None:
+    def _open(self, exchange: Acquirer) -> None:
         session = self.session
         try:
             if session is None:

@@ -1,14 +1,11 @@
 """
-What the tests of upstreams share: tunnels without a wire.
+What the tests of upstreams share: tunnels, and who waits for their streams.
 """
 
 from __future__ import annotations
 
-from typing import cast
-
 from twisted.internet.task import Clock
 
-from pico.errors import TunnelBusy, TunnelError
 from pico.names import DEFAULT_TENANT, EndpointKey, TenantId
 from pico.net.deadlines import Deadlines
 from pico.net.http.client import HTTPClientProtocol
@@ -17,57 +14,12 @@ from pico.proxy.headers import fate_of
 from pico.tunnel.session import TunnelSession
 from pico.upstream.tunnel import PoolSettings, TunnelUpstream
 from pico.wire.http1.headers import HeaderCache
+from tests.tunnel.support import Alone
 
 
-class FakeStream:
+class Waiter:
     """
-    A stream that is only attached to.
-    """
-
-    def attach(self, protocol: HTTPClientProtocol) -> None:
-        """
-        Remember nothing.
-        """
-
-
-class FakeSession:
-    """
-    A session that opens as many streams as it is told to.
-    """
-
-    def __init__(self, ids_left: int = 1_000_000) -> None:
-        self.ids_left = ids_left
-        self.busy = False
-        self.going_away = False
-        self.closed = False
-
-    def open_stream(self) -> FakeStream:
-        """
-        Open one, or refuse.
-        """
-        if self.busy:
-            raise TunnelBusy("busy")
-        if not self.ids_left:
-            raise TunnelError("used up")
-        self.ids_left -= 1
-        return FakeStream()
-
-    def go_away(self) -> None:
-        """
-        Note it.
-        """
-        self.going_away = True
-
-    def close(self) -> None:
-        """
-        Note it.
-        """
-        self.closed = True
-
-
-class FakeExchange:
-    """
-    An exchange that notes what it gets.
+    Who waits for a stream, and notes what it gets.
     """
 
     def __init__(self) -> None:
@@ -88,7 +40,7 @@ class FakeExchange:
 
 
 def make_upstream(
-    session: FakeSession | None = None,
+    session: TunnelSession | None = None,
     *,
     tenant: TenantId = DEFAULT_TENANT,
     endpoint: str = "e",
@@ -98,7 +50,7 @@ def make_upstream(
     """
     Make a tunnel.
 
-    :param session: one that opens any number of streams when not given.
+    :param session: one with nobody at its other end when not given.
     """
     clock = Clock()
     upstream = TunnelUpstream(
@@ -110,5 +62,5 @@ def make_upstream(
         deadlines=Deadlines(clock),
         settings=PoolSettings(max_waiting=max_waiting),
     )
-    upstream.session = cast(TunnelSession, session or FakeSession())
+    upstream.session = session or Alone().session
     return upstream

@@ -64,6 +64,22 @@ class RequestForm:
     lines: list[bytes]
 
 
+class Acquirer(Protocol):
+    """
+    Who waits for a connection: an exchange.
+    """
+
+    def connected(self, client: HTTPClientProtocol) -> None:
+        """
+        Here it is.
+        """
+
+    def unreachable(self, kind: FailureKind) -> None:
+        """
+        There is none.
+        """
+
+
 class Backend(Protocol):
     """
     One place that a request can be sent to: an agent's tunnel, a local service.
