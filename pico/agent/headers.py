@@ -89,6 +89,7 @@ def response_lines(head: ResponseHead) -> list[bytes]:
     if isinstance(known, list):
         return known
     named = head.connection_options or ()
-    lines = [h.line for h in head.headers if not h.tag and h.name not in named]
+    # Host decides about requests alone; here it is a header like any other.
+    lines = [h.line for h in head.headers if (not h.tag or h.tag == _HOST) and h.name not in named]
     head.fields.note = lines
     return lines

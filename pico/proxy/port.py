@@ -257,13 +257,12 @@ class ProxyPort:
         named = head.connection_options
         for header in head.headers:
             tag = header.tag
-            if not tag:
+            # What is rewritten in requests is nothing special here.
+            if not tag or tag == Fate.FORWARDED or tag == Fate.HOST:
                 if not named or header.name not in named:
                     lines.append(header.line)
             elif header.name == SERVICE_HEADER:
                 return None
-            elif tag == Fate.FORWARDED:
-                lines.append(header.line)
         head.fields.note = lines
         return lines
 

@@ -89,8 +89,11 @@ def parse_request(head: bytes, cache: HeaderCache, limits: Limits) -> RequestHea
         raise RemoteProtocolError(431, "too many headers")
     fields = cache.fields(section)
     host = fields.host
-    if host is None and version == 11:
-        raise RemoteProtocolError(400, "missing Host header")
+    if host is None:
+        if fields.host_fault:
+            raise RemoteProtocolError(400, fields.host_fault)
+        if version == 11:
+            raise RemoteProtocolError(400, "missing Host header")
     path = target
     if target[0] != 0x2F:
         path, host = _other_form(method, target, host)

@@ -85,20 +85,23 @@ class Fields:
 
     Sections that come again are the same object, so it is read only, but for ``note``.
 
+    :ivar host: the value of Host; ``None`` if there is none, or none that a request may have.
+    :ivar host_fault: what is wrong with Host; empty if nothing is. It concerns requests alone.
     :ivar length: the value of Content-Length, unchecked.
     :ivar coding: the value of Transfer-Encoding, unchecked.
     :ivar words: the words of Connection in lower case; ``None`` without that header.
     :ivar note: free for the application: what it has worked out from ``headers``.
     """
 
-    __slots__ = ("coding", "expect", "headers", "host", "length", "note", "upgrade", "words")
+    __slots__ = ("coding", "expect", "headers", "host", "host_fault", "length", "note", "upgrade", "words")
 
     def __init__(self, headers: list[Header]) -> None:
         """
-        :raises RemoteProtocolError: 400, when a header that decides about the message stands there twice.
+        :raises RemoteProtocolError: 400, when a header that decides about every message stands there twice.
         """
         self.headers = headers
         self.host: bytes | None = None
+        self.host_fault = ""
         self.length: bytes | None = None
         self.coding: bytes | None = None
         self.words: frozenset[bytes] | None = None
@@ -113,7 +116,7 @@ class Fields:
             value = header.value
             if role == Role.HOST:
                 if self.host is not None:
-                    raise RemoteProtocolError(400, "more than one Host header")
+                    self.host_fault = "more than one Host header"
                 self.host = value
             elif role == Role.CONNECTION:
                 connection = value if connection is None else connection + b"," + value
@@ -131,8 +134,10 @@ class Fields:
                 self.upgrade = value if self.upgrade is None else self.upgrade + b", " + value
         if connection is not None:
             self.words = connection_words(connection)
-        if self.host is not None and _AUTHORITY.fullmatch(self.host) is None:
-            raise RemoteProtocolError(400, "invalid Host header")
+        if self.host is not None and not self.host_fault and _AUTHORITY.fullmatch(self.host) is None:
+            self.host_fault = "invalid Host header"
+        if self.host_fault:
+            self.host = None
 
 
 class HeaderCache:

@@ -164,7 +164,7 @@ class ServerConnection:
                     raise self._collector.fault(data) or error from None
                 events.append(request)
                 self._head_read(request, events)
-            else:
+            elif data:
                 self._read(data, events)
         except RemoteProtocolError as error:
             self._reading = _R_DEAD

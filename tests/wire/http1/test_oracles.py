@@ -327,6 +327,8 @@ RESPONSES: list[tuple[bytes, bool]] = [
     (head(b"HTTP/1.1 999 X", TWO) + b"ok", False),
     (head(OK, b"Set-Cookie: a", b"Set-Cookie: b", TWO) + b"ok", False),
     (head(OK, b"Expect: tea", TWO) + b"ok", False),
+    (head(OK, b"Host: a", b"Host: b", TWO) + b"ok", False),
+    (head(OK, b"Host: http://u@a/b c", TWO) + b"ok", False),
 ]
 
 #: Answers that not all take; with whether the server then ends the connection.

@@ -196,6 +196,36 @@ class RequestTableTests(SynchronousTestCase):
             for pieces in _cuts(data):
                 self.assertEqual(serve(pieces)[-1:], [("failed", status)], pieces)
 
+    def test_nothing(self) -> None:
+        """
+        Bytes that are none change nothing, wherever they come.
+        """
+        requests = [*REQUESTS, *((data, serve([data])) for data, _ in REFUSED)]
+        for data, told in requests:
+            for pieces in _cuts(data):
+                spread = [part for piece in pieces for part in (b"", piece)]
+                self.assertEqual(serve(spread), told, spread)
+        connection = ServerConnection(HeaderCache())
+        for piece in (b"", b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 1\r\n\r\n"):
+            connection.receive_data(piece)
+        self.assertEqual(connection.receive_data(b""), [])
+
+    def test_host_of_a_response(self) -> None:
+        """
+        A section that a response may have is refused in a request, in the same words whoever had it first.
+        """
+        for section, reason in ((H + H, "more than one Host header"), (b"Host: a/b\r\n", "invalid Host header")):
+            cache = HeaderCache()
+            for _ in range(2):
+                client = ClientConnection(cache)
+                client.send_request(b"GET", b"/", [])
+                client.send_end()
+                (response, *_) = client.receive_data(b"HTTP/1.1 200 OK\r\n" + section + b"\r\n")
+                assert isinstance(response, ResponseHead), response
+                (refused,) = ServerConnection(cache).receive_data(b"GET / HTTP/1.1\r\n" + section + b"\r\n")
+                assert isinstance(refused, Failed), refused
+                self.assertEqual((refused.error.code, refused.error.reason), (400, reason))
+
     def test_first_fault(self) -> None:
         """
         Of several faults the first is reported, in the same words however the request is cut.
