@@ -25,10 +25,6 @@ from pico.client.leaving import Leaving
 from pico.tunnel.stream import TunnelStream
 from pico.wire.dialling import Backoff, Patience, Verdict, verdict
 
-#: Seconds over which those are spread whom a node asks to go away: it asks all of them in the same moment,
-#: and what they have still serves.
-GO_AWAY_SPREAD = 0.5
-
 
 class Watcher(Protocol):
     """
@@ -137,8 +133,9 @@ class _Link:
         """
         Look for another node, if this tunnel is the one that counts.
         """
-        if self.core.link is self:
-            delay = self.core.chooser.random() * GO_AWAY_SPREAD
+        core = self.core
+        if core.link is self:
+            delay = core.patience.relieved(core.chooser.random())
             self.machine._relieved(_Setback("the node is leaving", delay))
 
     def tunnel_closed(self, reason: Failure) -> None:

@@ -15,6 +15,10 @@ _TIMED = frozenset({429, 503})
 #: The longest that a refusal may keep us away, in seconds: whoever wrote it may have meant somebody else.
 MAX_RETRY_AFTER = 300.0
 
+#: Seconds over which those are spread whom a node asks to go away: it asks all of them in the same moment,
+#: and what they have still serves.
+GO_AWAY_SPREAD = 0.5
+
 
 class Verdict(enum.Enum):
     """
@@ -51,14 +55,16 @@ class Backoff:
 
     Each lies anywhere between a quarter of a bound and the bound, which doubles, so that those who lost the
     same node do not come back together, not even the first time.
+
+    :ivar bound: of the last wait; the minimum before there was one.
     """
 
-    __slots__ = ("_bound", "_maximum", "_minimum")
+    __slots__ = ("_maximum", "_minimum", "bound")
 
     def __init__(self, minimum: float = 0.1, maximum: float = 15.0) -> None:
         self._minimum = minimum
         self._maximum = maximum
-        self._bound = minimum
+        self.bound = minimum
 
     def next_delay(self, jitter: float) -> float:
         """
@@ -66,27 +72,30 @@ class Backoff:
 
         :param jitter: a random number from 0 up to 1.
         """
-        self._bound = bound = min(self._bound * 2, self._maximum)
+        self.bound = bound = min(self.bound * 2, self._maximum)
         least = max(self._minimum, bound / 4)
         return least + (bound - least) * jitter
 
-    def reset(self) -> None:
+    def reset(self, bound: float = 0.0) -> None:
         """
         Begin anew, after a success.
+
+        :param bound: where to go on instead, after half a success.
         """
-        self._bound = self._minimum
+        self.bound = max(bound, self._minimum)
 
 
 class Patience:
     """
     When to dial again: the one place that weighs back-off, verdict and what the node asks for.
 
-    A refusal that is final is waited out slowly. A tunnel that stood for a while makes the next waits short
-    again; one that fell at once does not, so that a node that takes and drops tunnels is not dialled in a
-    circle.
+    A refusal that is final is waited out slowly. A tunnel that was had ends what earlier refusals added to the
+    wait: whatever they were about is over. Tunnels that fall at once add to it all the same, one after the
+    other, so that a node that takes and drops them is not dialled in a circle; one that stood for a while, or
+    whose node said go-away, begins anew.
     """
 
-    __slots__ = ("_backoff", "_final", "_stable")
+    __slots__ = ("_backoff", "_fallen", "_final", "_stable")
 
     def __init__(self, backoff: Backoff, *, final: float = 60.0, stable: float = 5.0) -> None:
         """
@@ -94,6 +103,8 @@ class Patience:
         :param stable: seconds after which a tunnel counts as a success.
         """
         self._backoff = backoff
+        #: The bound to which tunnels that fell have brought the wait, refusals apart; 0 if none fell.
+        self._fallen = 0.0
         self._final = final
         self._stable = stable
 
@@ -108,10 +119,20 @@ class Patience:
             return self._final * (1 + jitter / 4)
         return max(self._backoff.next_delay(jitter), asked * (1 + jitter / 4))
 
+    def relieved(self, jitter: float) -> float:
+        """
+        The wait after the node's go-away. Its end is in order, however short the tunnel stood: when it comes,
+        the agent is to be back at once.
+        """
+        self._backoff.reset()
+        self._fallen = 0.0
+        return GO_AWAY_SPREAD * jitter
+
     def lost(self, stood: float, jitter: float) -> float:
         """
         The wait after a tunnel that stood for so many seconds.
         """
-        if stood >= self._stable:
-            self._backoff.reset()
-        return self._backoff.next_delay(jitter)
+        self._backoff.reset(self._fallen if stood < self._stable else 0.0)
+        delay = self._backoff.next_delay(jitter)
+        self._fallen = self._backoff.bound
+        return delay

@@ -17,8 +17,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pico.client.dialer import DialError, Tunnel, TunnelUser
 from pico.client.leaving import LINGER
-from pico.client.listener import GO_AWAY_SPREAD, Listener, _Link, _Setback
+from pico.client.listener import Listener, _Link, _Setback
 from pico.tunnel.stream import TunnelStream
+from pico.wire.dialling import GO_AWAY_SPREAD
 
 
 @attrs.define(eq=False)
@@ -505,6 +506,27 @@ class ReplacingTests(ListenerCase):
         self.assertTrue(self.listener.connected)
         self.assertEqual([("connected", "node-1")] * 2, self.watcher.told)
         self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_restarts_in_quick_succession(self) -> None:
+        """
+        A node that restarts again and again, and says go-away each time, finds the listener back at once.
+        """
+        self.chooser.value = 0.5
+        session = self.serve()
+        for _ in range(6):
+            self.pass_time(1)
+            self.relieve(session)
+            for _ in range(2):
+                self.dialer.last.fail(503, 1.0)
+                self.pass_time(1.5)
+            self.dialer.last.fail(503, 1.0)
+            session.end("lost")
+            self.assertEqual(("lost", "Connection was closed cleanly.", 0.15), self.watcher.told[-1])
+            self.pass_time(0.25)
+            self.dialer.last.fail(reason="connection refused")
+            self.assertEqual(("lost", "connection refused", 0.25), self.watcher.told[-1])
+            self.pass_time(0.45)
+            session = self.dialer.last.succeed()
 
     def test_go_away_of_one_that_leaves(self) -> None:
         """

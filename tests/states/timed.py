@@ -17,6 +17,11 @@ from pico.wire.keepalive import KeepAlive
 from tests.states.explore import Axis, Input, Machine, NotNow
 
 
+def _backoff() -> Backoff:
+    # The usual one ends at 15 s, after three more steps that are no different.
+    return Backoff(maximum=1.6)
+
+
 @attrs.define
 class Dialler:
     """
@@ -33,14 +38,14 @@ class Dialler:
         self.told += (call,)
         return shortest, longest
 
-    def longest(self) -> float:
+    def longest(self) -> tuple[float, float]:
         """
-        How long the wait may be if the next try fails.
+        How long the wait may be if the next try fails, and if it brings a tunnel that falls at once.
         """
-        return self._again().refused(None, 0, 1.0)
+        return self._again().refused(None, 0, 1.0), self._again().lost(0, 1.0)
 
     def _again(self) -> Patience:
-        patience = Patience(Backoff())
+        patience = Patience(_backoff())
         for call in self.told:
             call(patience, 0.5)
         return patience
@@ -61,14 +66,14 @@ def _range(result: object) -> str:
     raise AssertionError(result)
 
 
-def _bounds() -> dict[str, str]:
+def _bounds(meaning: str) -> dict[str, str]:
     """
     The bounds of the back-off, from the first to the last.
     """
-    backoff = Backoff()
+    backoff = _backoff()
     bounds: dict[str, str] = {}
     while (bound := _seconds(backoff.next_delay(1.0))) not in bounds:
-        bounds[bound] = f"if the next try fails too, the wait is up to {bound}"
+        bounds[bound] = f"{meaning}, the wait is up to {bound}"
     return bounds
 
 
@@ -76,10 +81,14 @@ PATIENCE: Machine[Dialler] = Machine(
     "dialling",
     "Dialling again",
     "How long an agent waits before it dials again: `Patience` in `pico/wire/dialling.py`. "
-    "Its state is the bound of the next wait; a table's cell says the shortest and the longest wait.",
-    (Axis("The next wait", _bounds()),),
+    "Its state is the bound of the next wait, which has two sides; a table's cell says the shortest and the longest "
+    "wait. Bounds end at 1.6 s here instead of 15 s.",
+    (
+        Axis("The next wait after a refusal", _bounds("if the next try fails")),
+        Axis("The next wait after a fall", _bounds("if the next tunnel falls at once")),
+    ),
     (Dialler,),
-    lambda dialler: (_seconds(dialler.longest()),),
+    lambda dialler: (_seconds(dialler.longest()[0]), _seconds(dialler.longest()[1])),
     lambda dialler: None,
     (
         _dialling("no answer", "`refused(None, 0)`", lambda patience, jitter: patience.refused(None, 0, jitter)),
@@ -90,6 +99,9 @@ PATIENCE: Machine[Dialler] = Machine(
         ),
         _dialling("lost soon", "`lost(4.9)`: the tunnel fell at once", lambda p, jitter: p.lost(4.9, jitter)),
         _dialling("lost", "`lost(5)`: the tunnel stood for a while", lambda p, jitter: p.lost(5, jitter)),
+        _dialling(
+            "go-away", "`relieved()`: the node asks to dial another", lambda patience, jitter: patience.relieved(jitter)
+        ),
     ),
     _range,
 )

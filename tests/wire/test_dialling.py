@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.wire.dialling import MAX_RETRY_AFTER, Backoff, Patience, Verdict, retry_after, verdict
+from pico.wire.dialling import GO_AWAY_SPREAD, MAX_RETRY_AFTER, Backoff, Patience, Verdict, retry_after, verdict
 
 #: The largest jitter that ``random.random()`` gives, almost.
 MOST = 1 - 2**-53
@@ -98,6 +98,16 @@ class BackoffTests(SynchronousTestCase):
         backoff.reset()
         self.assertAlmostEqual(0.2, backoff.next_delay(MOST))
 
+    def test_reset_half_way(self) -> None:
+        """
+        After half a success they go on where they are told, but never below the minimum.
+        """
+        backoff = Backoff()
+        for bound, following in ((0.0, 0.2), (0.4, 0.8), (0.01, 0.2), (15.0, 15.0)):
+            backoff.reset(bound)
+            self.assertAlmostEqual(following, backoff.next_delay(MOST))
+            self.assertAlmostEqual(following, backoff.bound)
+
     @settings(derandomize=True, deadline=None, max_examples=100)
     @given(
         st.floats(0.01, 1),
@@ -170,3 +180,52 @@ class PatienceTests(SynchronousTestCase):
         patience = self.patience()
         waits = [round(patience.lost(0.01, MOST), 6) for _ in range(9)]
         self.assertEqual([0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 15.0, 15.0], waits)
+
+    def test_fallen_after_refusals(self) -> None:
+        """
+        A tunnel that was had does not pay for the refusals before it, only for tunnels that fell like it.
+        """
+        patience = self.patience()
+        waits = []
+        for _ in range(4):
+            for _ in range(8):
+                patience.refused(None, 0.0, MOST)
+            waits.append(round(patience.lost(0.01, MOST), 6))
+        self.assertEqual([0.2, 0.4, 0.8, 1.6], waits)
+
+    def test_crash_loop(self) -> None:
+        """
+        A node that falls at once after each start is left alone for longer and longer also while it is down.
+        """
+        patience = self.patience()
+        for _ in range(8):
+            patience.lost(0.01, MOST)
+        self.assertAlmostEqual(15.0, patience.refused(None, 0.0, MOST))
+
+    def test_go_away(self) -> None:
+        """
+        After a go-away the agent is back at once, whatever went before and however short the tunnel stood.
+        """
+        patience = self.patience()
+        for _ in range(8):
+            patience.lost(0.01, MOST)
+        for _ in range(5):
+            self.assertAlmostEqual(GO_AWAY_SPREAD, patience.relieved(MOST))
+            for _ in range(5):
+                patience.refused(503, 1.0, MOST)
+            self.assertAlmostEqual(0.2, patience.lost(1.0, MOST))
+            self.assertAlmostEqual(0.4, patience.refused(None, 0.0, MOST))
+
+    def test_go_away_is_spread(self) -> None:
+        """
+        Those whom a node asks to go away come back at different moments, with and without another node.
+        """
+        spread = [index / 100 for index in range(100)]
+        self.assertEqual(100, len({self.patience().relieved(jitter) for jitter in spread}))
+        waits = set()
+        for jitter in spread:
+            patience = self.patience()
+            patience.relieved(jitter)
+            waits.add(patience.lost(0.01, jitter))
+        self.assertEqual((100, 0.1), (len(waits), min(waits)))
+        self.assertGreater(max(waits), 0.19)
