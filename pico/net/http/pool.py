@@ -81,8 +81,9 @@ class Pool:
 
     def stop(self) -> None:
         """
-        Close every idle connection and watch no time any more; the pool is not used after this.
+        Close every idle connection and watch no time any more; whatever is put here after this is closed, too.
         """
+        self._size = 0
         self.clear()
         self._deadline.cancel()
 
