@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.internet.ssl import optionsForClientTLS
 
@@ -27,6 +26,7 @@ from pico.errors import ConfigError
 from pico.net.deadlines import Deadlines
 from pico.net.http.server import ServerSettings
 from pico.net.ports import make_client_endpoint
+from pico.net.tls_endpoint import TLSEndpoint
 from pico.net.turn import Turn
 from pico.tunnel.session import TunnelSettings
 from pico.wire.http1.headers import HeaderCache
@@ -161,7 +161,7 @@ def _make_listener(
     cache = HeaderCache(fate_of)
     endpoint = make_client_endpoint(reactor, service.host, service.port, config.timeout)
     if service.scheme == "https":
-        endpoint = wrapClientTLS(optionsForClientTLS(service.host), endpoint)
+        endpoint = TLSEndpoint(endpoint, optionsForClientTLS(service.host), clock)
     backend = ServiceBackend(
         endpoint,
         max_idle=config.http_client.max_idle_conns,

@@ -5,9 +5,9 @@ An agent on a network in memory, the node that it dials, and services that tests
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable
 
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.internet.task import Clock
 
@@ -39,10 +39,21 @@ class Service(ServerFactory):
 
     noisy = False
 
-    def __init__(self, host: MemoryHost, port: int = SERVICE_PORT, answer: bytes = b"") -> None:
+    def __init__(
+        self,
+        host: MemoryHost,
+        port: int = SERVICE_PORT,
+        answer: bytes = b"",
+        *,
+        secured: Callable[[ServerFactory, str, IReactorTime], ServerFactory] | None = None,
+    ) -> None:
+        """
+        :param secured: puts TLS between the port and this.
+        """
         self.answer = answer
         self.peers: list[Peer] = []
-        self._port = host.listenTCP(port, self)
+        factory = secured(self, host.name, host) if secured is not None else self
+        self._port = host.listenTCP(port, factory)
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """
@@ -243,10 +254,3 @@ def request(line: bytes, *lines: bytes, body: bytes = b"", host: bytes = b"e.tes
     A request as nodes send it.
     """
     return b"\r\n".join([line + b" HTTP/1.1", *lines, b"Host: " + host, b"", body])
-
-
-def starts(requests: Sequence[bytes]) -> list[bytes]:
-    """
-    The request lines of what services received.
-    """
-    return [each.partition(b"\r\n")[0] for each in requests]

@@ -5,13 +5,27 @@ Tests for :mod:`pico.agent.listener`: requests on the streams of a tunnel, and s
 from __future__ import annotations
 
 import json
+from typing import cast
 
+from twisted.internet.interfaces import IProtocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.agent.backend import FRESH
+from pico.agent.backend import FRESH, ServiceBackend
 from pico.agent.events import RequestServed
+from pico.agent.headers import fate_of
+from pico.agent.listener import AgentListener, ListenerSettings
 from pico.config.agent import HTTPClient, ListenerConfig
+from pico.net.deadlines import Deadlines
+from pico.net.http.server import ServerSettings
+from pico.net.ports import make_client_endpoint
+from pico.net.tls_endpoint import TLSEndpoint
+from pico.testing import MemoryNetwork, MemoryPipe
+from pico.tunnel.stream import TunnelStream
+from pico.wire.http1.headers import HeaderCache
+from pico.wire.http1.limits import Limits
 from tests.agent.support import OK, SERVICE_PORT, Client, Service, World, request
+from tests.net.http.support import Peer
+from tests.net.tls import Authority
 
 GET = request(b"GET /")
 SENT_GET = b"GET / HTTP/1.1\r\nHost: e.test\r\n\r\n"
@@ -555,3 +569,116 @@ class RecordTests(ListenerCase):
         client = self.ask(GET, OK)
         self.assertEqual(OK, client.take())
         self.assertEqual(([], 1), (self.world.served, len(self.world.events)))
+
+
+class _OnPipe:
+    """
+    A stream that is a pipe, for a listener without a tunnel.
+
+    :ivar client: the node's end.
+    """
+
+    def __init__(self, network: MemoryNetwork) -> None:
+        self.client = Peer()
+        self._network = network
+
+    def attach(self, protocol: IProtocol) -> None:
+        """
+        Begin.
+        """
+        pipe = MemoryPipe()
+        self._network.pipes.append(pipe)
+        pipe.connect(self.client, protocol)
+
+
+class TLSTests(SynchronousTestCase):
+    """
+    Services that speak TLS.
+    """
+
+    authority = Authority()
+
+    def setUp(self) -> None:
+        """
+        A listener that trusts the service.
+        """
+        self.network = MemoryNetwork()
+        host = self.network.host("agent")
+        self.service = Service(self.network.host("service"), 443, secured=self.authority.secured)
+        cache = HeaderCache(fate_of)
+        deadlines = Deadlines(host)
+        self.backend = ServiceBackend(
+            TLSEndpoint(make_client_endpoint(host, "service", 443), self.authority.trust("service"), host),
+            max_idle=3,
+            idle_timeout=90,
+            cache=cache,
+            limits=Limits(),
+            clock=host,
+            deadlines=deadlines,
+        )
+        self.served: list[RequestServed] = []
+        self.listener = AgentListener(
+            ListenerSettings("e", "https://service", ServerSettings(head_timeout=0, idle_timeout=0)),
+            backend=self.backend,
+            cache=cache,
+            clock=host,
+            deadlines=deadlines,
+            on_served=self.served.append,
+        )
+
+    def ask(self, data: bytes) -> Peer:
+        """
+        Send a request on a new stream.
+        """
+        stream = _OnPipe(self.network)
+        self.listener.serve(cast(TunnelStream, stream))
+        self.say(stream.client, data)
+        return stream.client
+
+    def say(self, peer: Peer, data: bytes) -> None:
+        """
+        Let one end send something, and everything happen that follows at once.
+        """
+        peer.transport.write(data)
+        self.network.pump()
+
+    def end(self) -> None:
+        """
+        Stop; nothing may be left.
+        """
+        self.listener.stop()
+        self.network.pump()
+        self.assertEqual(([], 0), (self.service.open, self.backend.in_flight))
+        self.assertEqual([], self.network.clock.getDelayedCalls())
+
+    def test_requests(self) -> None:
+        """
+        Requests and answers pass, and the connection is kept.
+        """
+        client = self.ask(GET)
+        for _ in range(2):
+            self.assertEqual(SENT_GET, self.service.last.take())
+            self.say(self.service.last, OK)
+            self.assertEqual(OK, client.take())
+            self.say(client, GET)
+        self.say(self.service.last, OK)
+        self.assertEqual(1, len(self.service.peers))
+        self.end()
+
+    def test_upgrade(self) -> None:
+        """
+        After a 101 bytes pass both ways, any number of them; TLS ends only as a whole.
+        """
+        client = self.ask(UPGRADE)
+        self.service.last.take()
+        self.say(self.service.last, b"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello")
+        self.assertTrue(client.take().endswith(b"\r\n\r\nhello"))
+        size = 1_000_000
+        self.say(client, b"q" * size)
+        self.assertEqual(size, len(self.service.last.take()))
+        self.say(self.service.last, b"a" * size)
+        self.assertEqual(size, len(client.take()))
+        client.transport.loseConnection()
+        self.network.pump()
+        self.assertEqual([(101, size + 5)], [(record.status, record.bytes_out) for record in self.served])
+        self.end()

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer, ITransport
+from twisted.protocols.policies import ProtocolWrapper
 from zope.interface import Attribute
 
 
@@ -33,7 +34,11 @@ def hand_over(transport: IStreamTransport, protocol: IProtocol) -> None:
     Give a transport another protocol, which registers its own producer if it wants to be one.
     """
     transport.unregisterProducer()
-    transport.protocol = protocol
+    if isinstance(transport, ProtocolWrapper):
+        # TLS: its protocol is called otherwise.
+        transport.wrappedProtocol = protocol
+    else:
+        transport.protocol = protocol
     protocol.makeConnection(transport)
 
 
