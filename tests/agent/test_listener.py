@@ -49,6 +49,7 @@ class ListenerCase(SynchronousTestCase):
         answer: bytes = b"",
         rewrite_host: bool = False,
         max_idle: int = 256,
+        idle_timeout: float = 90.0,
         requests: bool = True,
     ) -> None:
         """
@@ -61,7 +62,7 @@ class ListenerCase(SynchronousTestCase):
                 endpoint_id="e",
                 addr=addr,
                 rewrite_host=rewrite_host,
-                http_client=HTTPClient(max_idle_conns=max_idle),
+                http_client=HTTPClient(max_idle_conns=max_idle, idle_conn_timeout=idle_timeout),
             ),
             requests=requests,
         )
@@ -120,6 +121,19 @@ class ServingTests(ListenerCase):
         self.answer()
         self.assertEqual(OK, other.take())
         self.assertEqual([SENT_GET * 3], [peer.take() for peer in self.service.peers])
+
+    def test_slow_stream(self) -> None:
+        """
+        How long a stream is idle, or takes for a head, is the node's business.
+        """
+        client = self.world.ask(GET)
+        self.answer()
+        self.world.network.advance(600)
+        self.world.say(client, GET[:10])
+        self.world.network.advance(60)
+        self.world.say(client, GET[10:])
+        self.answer()
+        self.assertEqual(OK + OK, client.take())
 
     def test_streams_side_by_side(self) -> None:
         """
@@ -345,6 +359,17 @@ class KeptConnectionTests(ListenerCase):
             self.world.say(peer, OK)
         self.assertEqual(2, len(self.service.open))
 
+    def test_idle_timeout(self) -> None:
+        """
+        As long as the setting says.
+        """
+        self.make(answer=OK, idle_timeout=40)
+        self.world.fetch(GET)
+        self.world.network.advance(39)
+        self.assertEqual(1, len(self.service.open))
+        self.world.network.advance(2)
+        self.assertEqual([], self.service.open)
+
     def test_stop(self) -> None:
         """
         When the agent stops, kept connections are closed.
@@ -492,6 +517,24 @@ class FailureTests(ListenerCase):
         self.world.network.advance(20)
         self.assertEqual([], self.service.peers)
         self.assertEqual(1, len(self.world.served))
+        self.world.end()
+
+    def test_tls(self) -> None:
+        """
+        A service behind https:// hears nothing in the clear; one that cannot show who it is gets no request.
+        """
+        self.world = World(ListenerConfig(endpoint_id="e", addr="https://service"))
+        self.world.start_node()
+        self.service = self.world.service(443)
+        self.world.start()
+        client = self.world.ask(GET)
+        hello = self.service.last.take()
+        self.assertEqual(b"\x16\x03", hello[:2])
+        self.assertNotIn(b"e.test", hello)
+        # A handshake failure, in place of an answer (RFC 8446 section 6).
+        self.answer(b"\x15\x03\x03\x00\x02\x02\x28")
+        self.assertTrue(client.take().startswith(b"HTTP/1.1 502 "))
+        self.assertEqual([], self.service.open)
         self.world.end()
 
     def test_malformed_request(self) -> None:

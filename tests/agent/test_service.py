@@ -46,7 +46,9 @@ class DiallingTests(SynchronousTestCase):
         node = world.start_node()
         world.network.advance(10)
         self.assertEqual(([], []), (node.requests, world.events))
+        self.assertFalse(world.agent.running)
         world.start()
+        self.assertTrue(world.agent.running)
         self.assertEqual(1, len(node.tunnels))
         world.end()
 

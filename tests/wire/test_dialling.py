@@ -211,6 +211,7 @@ class PatienceTests(SynchronousTestCase):
             patience.lost(0.01, MOST)
         for _ in range(5):
             self.assertAlmostEqual(GO_AWAY_SPREAD, patience.relieved(MOST))
+            self.assertAlmostEqual(0.2, patience.refused(503, 0.0, MOST))
             for _ in range(5):
                 patience.refused(503, 1.0, MOST)
             self.assertAlmostEqual(0.2, patience.lost(1.0, MOST))
