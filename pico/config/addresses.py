@@ -82,6 +82,9 @@ def parse_service(text: str) -> ServiceAddress:
     :raises ValueError: with what would be right.
     """
     text = text.strip()
+    if "@" in (text.partition("://")[2] or text).partition("/")[0]:
+        # Before any message that would show them.
+        raise ValueError("a service's address must not hold user and password")
     if text.isdecimal():
         return ServiceAddress("http", "localhost", _port(text, text, lowest=1))
     if "://" not in text:
@@ -100,16 +103,31 @@ def parse_service(text: str) -> ServiceAddress:
         raise ValueError(f"{text!r}: the scheme must be http or https")
     if not url.hostname:
         raise ValueError(f"{text!r} has no host")
-    if url.username or url.query or url.fragment:
+    if port == 0:
+        raise ValueError(f"{text!r}: port 0 is no place to connect to")
+    if url.query or url.fragment:
         raise ValueError(f"{text!r}: only scheme, host, port and path may be given")
     if re.fullmatch(r"[\x21-\x7e]*", url.path) is None:
         raise ValueError(f"{text!r}: the path holds characters that must be percent-encoded")
     return ServiceAddress(
         url.scheme,
-        url.hostname,
+        url.hostname if ":" in url.hostname else _name(url.hostname, text),
         port if port is not None else _DEFAULT_PORTS[url.scheme],
         url.path.rstrip("/"),
     )
+
+
+def _name(host: str, whole: str) -> str:
+    """
+    A host name as it is looked up, and stands in a Host header.
+    """
+    try:
+        name = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        name = ""
+    if _HOST.fullmatch(name) is None:
+        raise ValueError(f"{whole!r}: {host!r} is not a host name")
+    return name
 
 
 def _port(text: str, whole: str, lowest: int = 0) -> int:

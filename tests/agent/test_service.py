@@ -555,6 +555,10 @@ class MakingTests(SynchronousTestCase):
             (AgentConfig(), ["no listeners", "name an endpoint"]),
             (AgentConfig(listeners=(ListenerConfig(endpoint_id="e", addr="ftp://x"),)), ["e: ", "'ftp://x'", "http"]),
             (AgentConfig(listeners=(ListenerConfig(endpoint_id="e", addr="nowhere"),)), ["e: ", "'nowhere'", "port"]),
+            (
+                AgentConfig(listeners=(ListenerConfig(endpoint_id="e", addr="http://a b", rewrite_host=True),)),
+                ["e: ", "'a b'", "host name"],
+            ),
             (AgentConfig(listeners=(LISTENER,), connect=Connect(url="node:8001")), ["'node:8001'", "http://"]),
             (AgentConfig(listeners=(LISTENER,), connect=Connect(url=URL, tenant_id="a\r\nb")), ["tenant_id"]),
         ):
@@ -570,6 +574,17 @@ class MakingTests(SynchronousTestCase):
         told = self.fault(AgentConfig(listeners=(LISTENER,), connect=Connect(url=URL, token="s3cret\n")))
         self.assertIn("token", told)
         self.assertNotIn("s3cret", told)
+
+    def test_name_of_a_service(self) -> None:
+        """
+        A service's name need not be ASCII: it is looked up, and shown as Host, as the network knows it.
+        """
+        world = World(ListenerConfig(endpoint_id="e", addr="http://bücher:4000", rewrite_host=True))
+        service = Service(world.network.host("xn--bcher-kva"), 4000)
+        world.start_node()
+        world.start()
+        world.ask(GET)
+        self.assertEqual(b"GET / HTTP/1.1\r\nHost: xn--bcher-kva:4000\r\n\r\n", service.last.take())
 
 
 class WithNodeTests(SynchronousTestCase):

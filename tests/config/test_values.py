@@ -88,11 +88,41 @@ class AddressTests(SynchronousTestCase):
             ("[::1]:4000", ServiceAddress("http", "::1", 4000)),
             ("http://a/b/", ServiceAddress("http", "a", 80, "/b")),
             ("https://a", ServiceAddress("https", "a", 443)),
+            ("http://Bücher.test", ServiceAddress("http", "xn--bcher-kva.test", 80)),
+            ("http://[::1]/@", ServiceAddress("http", "::1", 80, "/@")),
         ]:
             self.assertEqual(parse_service(text), service, text)
-        for text in ("", "foo", "0", "65536", "ftp://a", "http://", "http://u:p@a", "http://a?q", "http://a/ä"):
-            with self.assertRaises(ValueError, msg=text):
+        for text, hint in (
+            ("", "no port"),
+            ("foo", "no port"),
+            ("0", "number from 1"),
+            ("65536", "number from 1"),
+            ("ftp://a", "http or https"),
+            ("http://", "no host"),
+            ("http://a?q", "only scheme"),
+            ("http://a/ä", "percent-encoded"),
+            ("http://a:0", "port 0"),
+            ("http://a b", "not a host name"),
+            ("http://a..b", "not a host name"),
+            ("http://-", "not a host name"),
+        ):
+            with self.assertRaisesRegex(ValueError, hint, msg=text):
                 parse_service(text)
+
+    def test_credentials(self) -> None:
+        """
+        A service's URL with a password is refused without showing it, whatever else is wrong with it.
+        """
+        for text in (
+            "http://u:s3cret@a",
+            "http://u:s3cret@a:x",
+            "ftp://s3cret@a",
+            "http://u:s3cret@[a/b",
+            "u:s3cret@a:80",
+        ):
+            with self.assertRaisesRegex(ValueError, "user and password") as caught:
+                parse_service(text)
+            self.assertNotIn("s3cret", str(caught.exception))
 
 
 class ExpandTests(SynchronousTestCase):
