@@ -19,8 +19,7 @@ from zope.interface import implementer
 
 from pico.net.deadlines import Deadlines
 from pico.net.http.client import HTTPClientProtocol
-from pico.net.http.exchange import Exchange
-from pico.net.http.gateway import FailureKind
+from pico.net.http.gateway import Acquirer, FailureKind
 from pico.net.http.pool import Pool
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
@@ -55,11 +54,11 @@ class ServiceBackend:
         self._cache = cache
         self._limits = limits
         self._pool = Pool(size=max_idle, idle_timeout=idle_timeout, clock=clock, deadlines=deadlines)
-        self._connecting: dict[Exchange, Deferred[IProtocol]] = {}
+        self._connecting: dict[Acquirer, Deferred[IProtocol]] = {}
         self._factory = _ClientFactory(self)
         self.in_flight = 0
 
-    def acquire(self, exchange: Exchange, fresh: bool) -> None:
+    def acquire(self, exchange: Acquirer, fresh: bool) -> None:
         """
         Give the exchange a kept connection at once, or a new one when it stands.
         """
@@ -73,7 +72,7 @@ class ServiceBackend:
         self._connecting[exchange] = connecting
         connecting.addCallbacks(self._connected, self._failed, (exchange,), {}, (exchange,), {})
 
-    def cancel(self, exchange: Exchange) -> None:
+    def cancel(self, exchange: Acquirer) -> None:
         """
         Give up connecting.
         """
@@ -115,7 +114,7 @@ class ServiceBackend:
         """
         return HTTPClientProtocol(self, self, cache=self._cache, limits=self._limits)
 
-    def _connected(self, protocol: IProtocol, exchange: Exchange) -> None:
+    def _connected(self, protocol: IProtocol, exchange: Acquirer) -> None:
         client = protocol
         if not isinstance(client, HTTPClientProtocol):
             return
@@ -124,7 +123,7 @@ class ServiceBackend:
             return
         exchange.connected(client)
 
-    def _failed(self, reason: Failure, exchange: Exchange) -> None:
+    def _failed(self, reason: Failure, exchange: Acquirer) -> None:
         if self._connecting.pop(exchange, None) is None:
             reason.trap(CancelledError, ConnectingCancelledError, ConnectError)
             return

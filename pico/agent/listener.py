@@ -5,9 +5,10 @@ One endpoint of the agent: requests from its tunnel's streams to its local servi
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import attrs
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IProtocol, IReactorTime
 
 from pico.agent.backend import ServiceBackend
 from pico.agent.events import RequestServed
@@ -19,7 +20,6 @@ from pico.net.http.exchange import Exchange
 from pico.net.http.fields import wants_page
 from pico.net.http.gateway import Backend, Exchanger, FailureKind, RequestForm
 from pico.net.http.server import HTTPServerProtocol, ServerSettings
-from pico.tunnel.stream import TunnelStream
 from pico.wire.http1.events import RequestHead, ResponseHead
 from pico.wire.http1.headers import HeaderCache
 
@@ -32,6 +32,17 @@ _FAILURES: dict[FailureKind, tuple[int, str, str]] = {
 
 #: Failures after which the service has certainly seen nothing of the request.
 _UNSEEN = {FailureKind.UNREACHABLE: b"unreachable", FailureKind.CONNECT_TIMEOUT: b"timeout"}
+
+
+class Incoming(Protocol):
+    """
+    What a node has opened: a stream that waits for its protocol.
+    """
+
+    def attach(self, protocol: IProtocol) -> None:
+        """
+        Accept it, and connect the protocol.
+        """
 
 
 @attrs.frozen
@@ -80,10 +91,9 @@ class AgentListener:
         self._clock = clock
         self._deadlines = deadlines
         self._on_served = on_served
-        self._servers: set[HTTPServerProtocol] = set()
         self.retry_buffer = settings.retry_buffer
 
-    def serve(self, stream: TunnelStream) -> None:
+    def serve(self, stream: Incoming) -> None:
         """
         Take a stream that the node has opened.
         """
@@ -107,15 +117,13 @@ class AgentListener:
 
     def connection_made(self, server: HTTPServerProtocol) -> None:
         """
-        Remember a stream.
+        Nothing is kept of streams here.
         """
-        self._servers.add(server)
 
     def connection_lost(self, server: HTTPServerProtocol) -> None:
         """
-        Forget it.
+        Nothing was kept.
         """
-        self._servers.discard(server)
 
     def request_received(self, server: HTTPServerProtocol, head: RequestHead) -> Exchanger | None:
         """

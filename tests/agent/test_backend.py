@@ -5,7 +5,6 @@ Tests for :mod:`pico.agent.backend`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
@@ -21,7 +20,6 @@ from pico.agent.backend import FRESH, ServiceBackend
 from pico.agent.headers import fate_of
 from pico.net.deadlines import Deadlines
 from pico.net.http.client import HTTPClientProtocol
-from pico.net.http.exchange import Exchange
 from pico.net.http.gateway import FailureKind
 from pico.net.ports import make_client_endpoint
 from pico.testing import MemoryNetwork, MemoryPipe
@@ -37,7 +35,7 @@ UPGRADE = request_head(b"GET / HTTP/1.1\r\nHost: e\r\nConnection: Upgrade\r\nUpg
 
 
 @attrs.define(eq=False)
-class FakeExchange:
+class Caller:
     """
     An exchange as a backend and a connection see it: it notes what it gets, and sends one GET.
 
@@ -178,12 +176,12 @@ class BackendCase(SynchronousTestCase):
             deadlines=Deadlines(self.clock),
         )
 
-    def acquire(self, *, fresh: bool = False, head: RequestHead = PLAIN, sends: int = 1) -> FakeExchange:
+    def acquire(self, *, fresh: bool = False, head: RequestHead = PLAIN, sends: int = 1) -> Caller:
         """
         Ask for a connection; what comes of it comes with the next pump, if not at once.
         """
-        exchange = FakeExchange(self.backend, head, sends)
-        self.backend.acquire(cast(Exchange, exchange), fresh)
+        exchange = Caller(self.backend, head, sends)
+        self.backend.acquire(exchange, fresh)
         return exchange
 
     def answer(self, connection: int = -1, answer: bytes = OK) -> None:
@@ -204,7 +202,7 @@ class BackendCase(SynchronousTestCase):
         self.assertTrue(all(exchange.ended for exchange in exchanges))
         self.assertEqual(0, self.backend.in_flight)
 
-    def assert_kept(self, exchange: FakeExchange, connections: int) -> None:
+    def assert_kept(self, exchange: Caller, connections: int) -> None:
         """
         A request was given a kept connection, at once, and so many were made altogether.
         """
@@ -212,7 +210,7 @@ class BackendCase(SynchronousTestCase):
         self.network.pump()
         self.assertEqual(connections, len(self.service.peers))
 
-    def assert_new(self, exchange: FakeExchange, connections: int) -> None:
+    def assert_new(self, exchange: Caller, connections: int) -> None:
         """
         A request had to wait for a new connection, and so many were made altogether.
         """
@@ -464,7 +462,7 @@ class CancelTests(BackendCase):
         Connecting is given up: the service hears nothing, and the request neither.
         """
         exchange = self.acquire()
-        self.backend.cancel(cast(Exchange, exchange))
+        self.backend.cancel(exchange)
         self.assertEqual(0, self.backend.in_flight)
         self.network.advance(self.connect_timeout + 1)
         self.assertEqual((None, []), (exchange.client, exchange.failures))
@@ -478,7 +476,7 @@ class CancelTests(BackendCase):
         self.network.cut(self.network.host("agent"), self.network.host("service"))
         exchange = self.acquire()
         self.network.advance(3)
-        self.backend.cancel(cast(Exchange, exchange))
+        self.backend.cancel(exchange)
         self.assertEqual([], self.clock.getDelayedCalls())
         self.assertEqual(([], 0), (exchange.failures, self.backend.in_flight))
         self.end()
@@ -488,7 +486,7 @@ class CancelTests(BackendCase):
         Other requests are not touched.
         """
         first, second = self.acquire(), self.acquire()
-        self.backend.cancel(cast(Exchange, first))
+        self.backend.cancel(first)
         self.network.pump()
         self.assertIsNone(first.client)
         self.assertIsNotNone(second.client)
@@ -501,7 +499,7 @@ class CancelTests(BackendCase):
         exchange = self.acquire()
         self.network.pump()
         for _ in range(2):
-            self.backend.cancel(cast(Exchange, exchange))
+            self.backend.cancel(exchange)
         self.assertEqual(1, self.backend.in_flight)
         self.answer()
         self.assertEqual((True, 0), (exchange.ended, self.backend.in_flight))
@@ -523,7 +521,7 @@ class CancelTests(BackendCase):
         endpoint = FakeEndpoint(connect)
         self.backend = self.make_backend(endpoint)
         exchange = self.acquire()
-        self.backend.cancel(cast(Exchange, exchange))
+        self.backend.cancel(exchange)
         pipe.pump()
         self.assertTrue(peer.over)
         self.assertEqual((None, 0), (exchange.client, self.backend.in_flight))
@@ -540,7 +538,7 @@ class CancelTests(BackendCase):
             endpoint = FakeEndpoint(failing_with(error))
             self.backend = self.make_backend(endpoint)
             exchange = self.acquire()
-            self.backend.cancel(cast(Exchange, exchange))
+            self.backend.cancel(exchange)
             self.assertEqual(([], 0), (exchange.failures, self.backend.in_flight))
             # A failure that nobody handles is logged when its Deferred goes.
             endpoint.connecting = Deferred()

@@ -5,7 +5,6 @@ Tests for :mod:`pico.agent.listener`: requests on the streams of a tunnel, and s
 from __future__ import annotations
 
 import json
-from typing import cast
 
 from twisted.internet.interfaces import IProtocol
 from twisted.trial.unittest import SynchronousTestCase
@@ -20,7 +19,6 @@ from pico.net.http.server import ServerSettings
 from pico.net.ports import make_client_endpoint
 from pico.net.tls_endpoint import TLSEndpoint
 from pico.testing import MemoryNetwork, MemoryPipe
-from pico.tunnel.stream import TunnelStream
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
 from tests.agent.support import OK, SERVICE_PORT, Client, Service, World, request
@@ -674,7 +672,7 @@ class TLSTests(SynchronousTestCase):
         Send a request on a new stream.
         """
         stream = _OnPipe(self.network)
-        self.listener.serve(cast(TunnelStream, stream))
+        self.listener.serve(stream)
         self.say(stream.client, data)
         return stream.client
 

@@ -14,6 +14,7 @@ from pico.proxy.headers import fate_of
 from pico.tunnel.session import TunnelSession
 from pico.upstream.tunnel import PoolSettings, TunnelUpstream
 from pico.wire.http1.headers import HeaderCache
+from tests.heads import request_head
 from tests.tunnel.support import Alone
 
 
@@ -23,6 +24,8 @@ class Waiter:
     """
 
     def __init__(self) -> None:
+        self.head = request_head(b"GET / HTTP/1.1\r\nHost: e\r\n\r\n")
+        self.sends = 1
         self.client: HTTPClientProtocol | None = None
         self.failure: FailureKind | None = None
 

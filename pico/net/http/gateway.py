@@ -66,8 +66,20 @@ class RequestForm:
 
 class Acquirer(Protocol):
     """
-    Who waits for a connection: an exchange.
+    Who wants a connection: an exchange.
     """
+
+    @property
+    def head(self) -> RequestHead:
+        """
+        What is to be sent.
+        """
+
+    @property
+    def sends(self) -> int:
+        """
+        Which attempt this is, the first is 1.
+        """
 
     def connected(self, client: HTTPClientProtocol) -> None:
         """
@@ -85,7 +97,7 @@ class Backend(Protocol):
     One place that a request can be sent to: an agent's tunnel, a local service.
     """
 
-    def acquire(self, exchange: Exchange, fresh: bool) -> None:
+    def acquire(self, exchange: Acquirer, fresh: bool) -> None:
         """
         Find a connection for ``exchange``; then call its ``connected`` or ``unreachable``, perhaps before returning.
 
@@ -94,7 +106,7 @@ class Backend(Protocol):
         :param fresh: only a connection that has carried nothing yet will do.
         """
 
-    def cancel(self, exchange: Exchange) -> None:
+    def cancel(self, exchange: Acquirer) -> None:
         """
         The exchange that waits for a connection no longer wants it; it is not called back.
         """

@@ -17,7 +17,7 @@ from pico.net.deadlines import Deadlines
 from pico.net.http.answers import Answer, error_answer
 from pico.net.http.client import HTTPClientProtocol
 from pico.net.http.exchange import Exchange
-from pico.net.http.gateway import Backend, Exchanger, FailureKind, RequestForm
+from pico.net.http.gateway import Acquirer, Backend, Exchanger, FailureKind, RequestForm
 from pico.net.http.pool import Pool
 from pico.net.http.server import HTTPServerProtocol, ServerSettings
 from pico.testing import MemoryPipe, MemoryTransport
@@ -86,7 +86,7 @@ class Service:
         self.released = 0
         self.pool = Pool(size=4, idle_timeout=60, clock=world.clock, deadlines=world.deadlines)
 
-    def acquire(self, exchange: Exchange, fresh: bool) -> None:
+    def acquire(self, exchange: Acquirer, fresh: bool) -> None:
         if self.down is not None:
             exchange.unreachable(self.down)
             return
@@ -95,6 +95,7 @@ class Service:
         if client is not None:
             exchange.connected(client)
         elif self.slow:
+            assert isinstance(exchange, Exchange)
             self.waiting.append(exchange)
         else:
             self._connect(exchange)
@@ -105,14 +106,15 @@ class Service:
         """
         self._connect(self.waiting.pop(0))
 
-    def _connect(self, exchange: Exchange) -> None:
+    def _connect(self, exchange: Acquirer) -> None:
         client = HTTPClientProtocol(self, self, cache=self.world.cache, limits=Limits())
         peer = Peer()
         self.peers.append(peer)
         self.world.connect(client, peer)
         exchange.connected(client)
 
-    def cancel(self, exchange: Exchange) -> None:
+    def cancel(self, exchange: Acquirer) -> None:
+        assert isinstance(exchange, Exchange)
         self.waiting.remove(exchange)
         self.released += 1
 
