@@ -7,7 +7,16 @@ from __future__ import annotations
 import attrs
 from twisted.logger import Logger, LogLevel
 
-from pico.metrics import LATENCY_BUCKETS, SIZE_BUCKETS, Distribution, Metrics, Number, method_label
+from pico.metrics import (
+    LATENCY_BUCKETS,
+    OTHER,
+    SIZE_BUCKETS,
+    Distribution,
+    Metrics,
+    Number,
+    method_label,
+    status_label,
+)
 from pico.names import EndpointKey
 from pico.net.http.exchange import Exchange
 from pico.net.http.gateway import FailureKind
@@ -53,6 +62,7 @@ class Recorder:
             "pico_proxy_request_latency_seconds",
             "From the request's head to the response's last byte.",
             ["status", "method"],
+            LATENCY_BUCKETS,
         )
         self._request_size = metrics.histogram(
             "pico_proxy_request_size_bytes", "Bytes of request bodies.", SIZE_BUCKETS
@@ -65,7 +75,10 @@ class Recorder:
         )
         self.retries = metrics.counter("pico_proxy_retries", "Requests that were sent to another upstream.")
         self._failures = metrics.counters(
-            "pico_proxy_failures", "Requests without a whole answer from a service, by reason.", ["reason"]
+            "pico_proxy_failures",
+            "Requests without a whole answer from a service, by reason.",
+            ["reason"],
+            [(kind.value,) for kind in FailureKind],
         )
         self._malformed = metrics.counters(
             "pico_proxy_malformed_requests", "Bytes that were not a request, by answered status.", ["status"]
@@ -97,34 +110,21 @@ class Recorder:
         """
         Count bytes that were not a request.
         """
-        key = (str(status),)
-        number = self._malformed.get(key)
-        if number is None:
-            number = self._malformed[key] = Number()
-        number.value += 1
+        self._malformed[(status_label(status),)].value += 1
 
     def _new_series(self, status: int, method: bytes) -> _Series:
         """
-        Find the series of a status and a method. Methods that are not the RFC's share one and are not remembered:
+        Find the series of a status and a method. Those that are not registered share one and are not remembered:
         anybody may invent them.
         """
-        label = method_label(method)
-        labels = (str(status), label)
-        total = self._totals.setdefault(labels, Number())
-        latency = self._latencies.get(labels)
-        if latency is None:
-            latency = self._latencies[labels] = Distribution(LATENCY_BUCKETS)
-        series = _Series(total, latency)
-        if label != "other":
+        labels = (status_label(status), method_label(method))
+        series = _Series(self._totals[labels], self._latencies[labels])
+        if OTHER not in labels:
             self._series[(status, method)] = series
         return series
 
     def _count_failure(self, kind: FailureKind) -> None:
-        key = (kind.value,)
-        number = self._failures.get(key)
-        if number is None:
-            number = self._failures[key] = Number()
-        number.value += 1
+        self._failures[(kind.value,)].value += 1
 
     def _write(self, exchange: Exchange, now: float) -> None:
         level = self._access_log.level

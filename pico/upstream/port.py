@@ -313,10 +313,7 @@ class UpstreamPort:
         server.answer(attrs.evolve(answer, close=True))
 
     def _count_refusal(self, status: int) -> None:
-        number = self._refusals.get((str(status),))
-        if number is None:
-            number = self._refusals[(str(status),)] = Number()
-        number.value += 1
+        self._refusals[(str(status),)].value += 1
 
     def _sessions(self) -> Iterator[TunnelSession]:
         for upstream in self._upstreams:
