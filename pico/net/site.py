@@ -263,13 +263,13 @@ class _Channel(http.HTTPChannel):
     def connectionMade(self) -> None:
         http.HTTPChannel.connectionMade(self)
         site = self.factory
-        site.connections += 1
-        if site.connections > site.max_connections:
+        site.channels.add(self)
+        if len(site.channels) > site.max_connections:
             cast(ITCPTransport, self.transport).abortConnection()
 
     def connectionLost(self, reason: object = None) -> None:
         http.HTTPChannel.connectionLost(self, reason)
-        self.factory.connections -= 1
+        self.factory.channels.discard(self)
 
 
 class _Request(server.Request):
@@ -297,8 +297,16 @@ class _Site(server.Site):
     ) -> None:
         server.Site.__init__(self, root, _Request, timeout=timeout, reactor=clock, parsePOSTFormSubmission=False)
         self.paths = paths
-        self.connections = 0
+        self.channels: set[_Channel] = set()
         self.max_connections = max_connections
+
+    def stopFactory(self) -> None:
+        """
+        The port does not listen any more: close what is connected, once it has its answer.
+        """
+        for channel in list(self.channels):
+            http.HTTPChannel.loseConnection(channel)
+        server.Site.stopFactory(self)
 
     def getContentFile(self, length: int | None) -> BytesIO:  # noqa: N802 - Twisted's name
         """

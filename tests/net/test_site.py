@@ -340,6 +340,19 @@ class SiteTests(SynchronousTestCase):
         self.network.pump()
         self.assertEqual(client.lost, ConnectionLost)
 
+    def test_stop(self) -> None:
+        """
+        Connections do not outlive their port, and answers that are on their way do.
+        """
+        idle, asking = self.connect(), self.connect()
+        self.value = "x" * 1_000_000
+        asking.transport.write(b"GET /status/deep/thing HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.network.pump()
+        self.port.stopListening()
+        self.network.pump()
+        self.assertEqual((idle.read_ends, asking.read_ends), (1, 1))
+        self.assertIn(b"x" * 1_000_000, asking.received)
+
     def test_malformed(self) -> None:
         """
         What is no request is refused and the connection closed.
