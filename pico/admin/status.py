@@ -6,10 +6,9 @@ Names and forms are those of Piko where Piko has them.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from pico.interfaces import NodeStatus, TunnelStatus
 from pico.names import DEFAULT_TENANT
+from pico.net.site import timestamp
 
 
 def node_summary(node: NodeStatus) -> dict[str, object]:
@@ -63,10 +62,3 @@ def tunnel_details(tunnel: TunnelStatus, now: float) -> dict[str, object]:
         "bytes_received": tunnel.bytes_received,
         "bytes_sent": tunnel.bytes_sent,
     }
-
-
-def timestamp(moment: float) -> str:
-    """
-    Write a time of day as RFC 3339 has it, in UTC.
-    """
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from io import BytesIO
 from typing import cast
@@ -76,6 +77,13 @@ def error_page(status: int, error: str, detail: str = "") -> Page:
     :param detail: what to do about it, for people; left out when empty.
     """
     return json_page({"error": error, "detail": detail} if detail else {"error": error}, status)
+
+
+def timestamp(moment: float) -> str:
+    """
+    Write a time of day as RFC 3339 has it, in UTC, to the second.
+    """
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class PageResource(Resource):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.admin.status import node_details, node_summary, timestamp, tunnel_details
+from pico.admin.status import node_details, node_summary, tunnel_details
 from pico.interfaces import NodeStatus
 from pico.names import EndpointKey, NodeId, TenantId
 from tests.admin.support import tunnel
@@ -86,9 +86,3 @@ class TunnelTests(SynchronousTestCase):
         """
         told = tunnel_details(tunnel(4, key=EndpointKey(TenantId("t"), "e"), leaving=True, rtt=None), 0.0)
         self.assertEqual((told["tenant"], told["status"], told["rtt_ms"]), ("t", "leaving", None))
-
-    def test_timestamp(self) -> None:
-        """
-        Times are in UTC and say so.
-        """
-        self.assertEqual(timestamp(0), "1970-01-01T00:00:00Z")

@@ -27,6 +27,7 @@ from pico.net.site import (
     error_page,
     json_page,
     make_site,
+    timestamp,
 )
 from pico.testing import HalfCloseRecordingProtocol, MemoryNetwork, MemoryTransport
 
@@ -137,6 +138,12 @@ class SiteTests(SynchronousTestCase):
         self.assertEqual(headers["cache-control"], "no-store")
         self.value = []
         self.assertEqual(self.ask("/status/deep/thing")[2], b"[]\n")
+
+    def test_timestamp(self) -> None:
+        """
+        Times are in UTC and say so.
+        """
+        self.assertEqual((timestamp(0), timestamp(1e9 + 0.9)), ("1970-01-01T00:00:00Z", "2001-09-09T01:46:40Z"))
 
     def test_health_and_ready(self) -> None:
         """
