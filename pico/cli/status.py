@@ -193,7 +193,8 @@ def tunnels(endpoint: str | None, limit: int, url: AdminURL, output: str | None,
     """
     List the tunnels one by one: agent, age, streams, requests, bytes.
 
-    Received and sent are as the node sees it. While watching, a table shows them by the second as well.
+    In and out are bytes as the node sees them. While watching, the table shows rates by the second as well; on a
+    narrow terminal it leaves columns out.
 
     \b
     Examples:

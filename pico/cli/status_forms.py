@@ -27,6 +27,7 @@ class Table:
     Rows of text.
 
     :ivar right: the titles of columns of numbers.
+    :ivar spare: the titles of columns that may be left out where there is no room, the first of them first.
     :ivar caption: what belongs to no row; empty for nothing.
     """
 
@@ -34,6 +35,16 @@ class Table:
     rows: Sequence[Sequence[str]]
     right: frozenset[str] = frozenset()
     caption: str = ""
+    spare: Sequence[str] = ()
+
+    def without(self, title: str) -> Table:
+        """
+        The same with a column less.
+        """
+        index = list(self.columns).index(title)
+        columns, *rows = ([*row[:index], *row[index + 1 :]] for row in (self.columns, *self.rows))
+        spare = [other for other in self.spare if other != title]
+        return attrs.evolve(self, columns=columns, rows=rows, spare=spare)
 
 
 @attrs.frozen
@@ -162,9 +173,11 @@ def _tunnels_table(reply: Reply, rates: Rates | None) -> Table:
     tunnels = _records(_field(reply.value, "tunnels"))
     tenants = any("tenant" in tunnel for tunnel in tunnels)
     head = ("ID", *(("TENANT",) if tenants else ()), "ENDPOINT", "AGENT", "VERSION", "STATUS", "AGE")
-    numbers: tuple[str, ...] = ("STREAMS", "BUSY", "REQUESTS", "RECEIVED", "SENT")
+    numbers: tuple[str, ...] = ("STREAMS", "BUSY", "REQUESTS", "IN", "OUT")
+    spare = ["VERSION", "STREAMS", "STATUS", "AGE"]
     if rates is not None:
-        numbers = ("STREAMS", "BUSY", "REQUESTS", "REQ/S", "RECEIVED", "RECEIVED/S", "SENT", "SENT/S")
+        numbers = ("STREAMS", "BUSY", "REQUESTS", "REQ/S", "IN", "IN/S", "OUT", "OUT/S")
+        spare = ["VERSION", "IN", "OUT", *spare[1:], "REQUESTS"]
     rows = []
     for tunnel in tunnels:
         key = _tunnel_key(tunnel)
@@ -179,16 +192,16 @@ def _tunnels_table(reply: Reply, rates: Rates | None) -> Table:
             "STREAMS": _text(tunnel, "streams"),
             "BUSY": _text(tunnel, "in_flight"),
             "REQUESTS": _text(tunnel, "requests"),
-            "RECEIVED": size(tunnel.get("bytes_received")),
-            "SENT": size(tunnel.get("bytes_sent")),
+            "IN": size(tunnel.get("bytes_received")),
+            "OUT": size(tunnel.get("bytes_sent")),
         }
         if rates is not None:
             asked = rates.get((key, "requests"))
             cells["REQ/S"] = "-" if asked is None else f"{asked:.1f}"
-            cells["RECEIVED/S"] = size(rates.get((key, "bytes_received")))
-            cells["SENT/S"] = size(rates.get((key, "bytes_sent")))
+            cells["IN/S"] = size(rates.get((key, "bytes_received")))
+            cells["OUT/S"] = size(rates.get((key, "bytes_sent")))
         rows.append([cells[title] for title in (*head, *numbers)])
-    return Table((*head, *numbers), rows, frozenset(("ID", "AGE", *numbers)))
+    return Table((*head, *numbers), rows, frozenset(("ID", "AGE", *numbers)), spare=spare)
 
 
 def _tunnels_note(document: object) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Protocol, TextIO
 
 import attrs
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table as RichTable
@@ -25,6 +26,9 @@ _AROUND = 5
 
 #: Columns of what is not for a terminal: nothing is cut there.
 _WIDE = 10_000
+
+#: Blanks between columns.
+_GAP = 2
 
 _STYLES = {"active": "green", "leaving": "yellow", "unreachable": "red", "left": "dim"}
 
@@ -138,7 +142,7 @@ class LiveTable:
         if sample.reply is not None:
             self._last = self._form.table(sample.reply, sample.rates)
             self._last_at = now
-        heading = Text(f"{self._title}  {now}", style="bold")
+        heading = Text(f"{now}  {self._title}", style="bold", no_wrap=True, overflow="ellipsis")
         parts: list[RenderableType] = [heading]
         if sample.error:
             parts.append(Text(sample.error, style="red"))
@@ -154,7 +158,7 @@ class LiveTable:
         room = max(1, self._live.console.height - _AROUND - bool(table.caption))
         rows = table.rows if len(table.rows) <= room else table.rows[: room - 1]
         parts: list[RenderableType] = [Text(table.caption)] if table.caption else []
-        parts.append(rich_table(attrs.evolve(table, rows=rows)))
+        parts.append(rich_table(fitting(attrs.evolve(table, rows=rows), self._live.console.width)))
         if len(rows) < len(table.rows):
             parts.append(Text(f"and {len(table.rows) - len(rows)} more", style="dim"))
         return parts
@@ -166,7 +170,7 @@ def live_table(form: Form, where: str, interval: float, time_of_day: Callable[[]
     Take the terminal's other screen, and give it back whatever happens.
     """
     console = Console(file=sys.stdout, highlight=False, emoji=False, markup=False)
-    title = f"{where}  every {format_duration(interval)}, Ctrl-C ends"
+    title = f"every {format_duration(interval)}, Ctrl-C ends  {where}"
     with Live(console=console, screen=True, auto_refresh=False) as live:
         yield LiveTable(form, live, title, time_of_day)
 
@@ -179,16 +183,28 @@ def table_text(table: Table, *, console: Console | None = None) -> str:
     with console.capture() as captured:
         if table.caption:
             console.print(Text(table.caption))
-        console.print(rich_table(table))
+        console.print(rich_table(fitting(table, console.width)))
     # What stands at the right of the last column is not worth a copy.
     return "".join(line.rstrip() + "\n" for line in captured.get().splitlines())
+
+
+def fitting(table: Table, width: int) -> Table:
+    """
+    Leave out columns until the others have room, as far as there are some to spare.
+    """
+    while table.spare:
+        widths = (max(map(cell_len, column)) for column in zip(table.columns, *table.rows, strict=True))
+        if sum(widths) + _GAP * (len(table.columns) - 1) <= width:
+            break
+        table = table.without(table.spare[0])
+    return table
 
 
 def rich_table(table: Table) -> RichTable:
     """
     Make a table that rich can draw.
     """
-    drawn = RichTable(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    drawn = RichTable(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
     for title in table.columns:
         drawn.add_column(title, justify="right" if title in table.right else "left", no_wrap=True)
     for row in table.rows:
