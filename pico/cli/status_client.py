@@ -95,8 +95,11 @@ def fetch(url: AdminURL, path: str, timeout: float) -> Reply:
     connection = make(url.host, url.port, timeout=timeout)
     try:
         connection.request("GET", url.path + path, headers={"Accept": "application/json", "Connection": "close"})
-        response = connection.getresponse()
-        body = response.read(MAX_ANSWER + 1)
+        with connection.getresponse() as response:
+            body = response.read(MAX_ANSWER + 1)
+            if response.length and len(body) <= MAX_ANSWER:
+                # Only reading without a limit would have noticed.
+                raise http.client.IncompleteRead(body, response.length)
     except (OSError, http.client.HTTPException) as error:
         raise PicoError(
             f"cannot ask {url}: {_reason(error, timeout)}; is a node running there, and is this its admin port? "
@@ -130,6 +133,8 @@ def _reason(error: Exception, timeout: float) -> str:
         return f"no answer within {format_duration(timeout)}"
     if isinstance(error, OSError):
         return str(error.strerror or error).lower()
+    if isinstance(error, http.client.IncompleteRead):
+        return "the answer broke off"
     return "what answers there does not speak HTTP"
 
 
