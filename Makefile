@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo "make demo       run a node, a sample service and an agent, until Ctrl-C"
 	@echo "make test       run the unit tests"
-	@echo "make system     run the system tests: real processes and sockets (needs nginx)"
+	@echo "make system     run the system tests: real processes and sockets (needs nginx, prometheus)"
 	@echo "make lint       check style and formatting"
 	@echo "make types      check types"
 	@echo "make coverage   run the unit tests and show which branches they miss"
