@@ -90,6 +90,54 @@ class ILocalTunnels(Interface):
 
 
 @attrs.frozen
+class TunnelStatus:
+    """
+    What a node knows of a tunnel.
+
+    :ivar number: by which operators know it; the node's next tunnel has a higher one.
+    :ivar address: ``host:port`` of the agent.
+    :ivar version: of the agent; empty when it does not say.
+    :ivar capabilities: what was agreed beyond Piko's bytes.
+    :ivar leaving: whether it is on its way out.
+    :ivar age: seconds since it was connected.
+    :ivar streams: those that are open, idle ones included.
+    :ivar requests: each time that one was sent through it.
+    :ivar rtt: seconds for a round trip; ``None`` if that was not measured yet.
+    """
+
+    number: int
+    key: EndpointKey
+    address: str
+    version: str
+    capabilities: Sequence[str]
+    leaving: bool
+    age: float
+    streams: int
+    idle_streams: int
+    in_flight: int
+    requests: int
+    bytes_received: int
+    bytes_sent: int
+    rtt: float | None
+
+
+class ITunnels(Interface):
+    """
+    The tunnels that end at this node, one by one.
+    """
+
+    def tunnels(endpoint: str | None, after: int, limit: int) -> tuple[Sequence[TunnelStatus], int]:
+        """
+        List tunnels, the oldest first.
+
+        :param endpoint: only those that serve it, of any tenant.
+        :param after: only those with a higher number.
+        :param limit: at most so many.
+        :return: those, and how many there are of that endpoint in all.
+        """
+
+
+@attrs.frozen
 class NodeStatus:
     """
     What a node says of itself.

@@ -1,50 +1,118 @@
 """
 The routes of the operators' port.
 
-=============================== ====================================================================
-``/health``                     200 while the process lives
-``/ready``                      200 while the node takes traffic, else 503
-``/metrics``                    Prometheus text, or OpenMetrics where Accept asks for it
-``/status/cluster/nodes``       a list of ``id, status, proxy_addr, admin_addr, endpoints, upstreams``
-``/status/upstream/endpoints``  how many tunnels each endpoint has on this node
-``/status/proxy/endpoints``     where each endpoint's tunnels come from
-=============================== ====================================================================
+================================= ====================================================================
+``/health``                       200 while the process lives
+``/ready``                        200 while the node takes traffic, else 503
+``/metrics``                      Prometheus text, or OpenMetrics where Accept asks for it
+``/status/cluster/nodes``         a list of ``id, status, proxy_addr, admin_addr, endpoints, upstreams``
+``/status/cluster/nodes/local``   this node, ``endpoints`` with the number of tunnels of each
+``/status/cluster/nodes/<id>``    the same of any node
+``/status/upstream/endpoints``    how many tunnels each endpoint has on this node
+``/status/upstream/tunnels``      the tunnels of this node one by one
+``/status/proxy/endpoints``       where each endpoint's tunnels come from
+================================= ====================================================================
+
+Everything is said of the node that is asked. To pass a question on to another node is a matter of the whole site, not
+of single routes.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.web import http
 from twisted.web.server import Site
 
-from pico.interfaces import INodeView
+from pico.admin.status import node_details, node_summary, tunnel_details
+from pico.interfaces import INodeView, ITunnels
 from pico.metrics import Metrics
-from pico.net.site import HealthResource, JSONResource, MetricsResource, ReadyResource, make_site
+from pico.net.site import (
+    MAX_CONNECTIONS,
+    FolderResource,
+    HealthResource,
+    JSONResource,
+    MetricsResource,
+    Page,
+    PageResource,
+    Question,
+    ReadyResource,
+    error_page,
+    json_page,
+    make_site,
+)
+
+#: Tunnels in one answer: if nothing is said, and at most.
+USUAL_TUNNELS = 1000
+MAX_TUNNELS = 10_000
+
+#: The highest number that a tunnel may be asked for.
+_MAX_NUMBER = 2**63
+
+#: Characters of an unknown name that are repeated.
+_SHOWN = 100
 
 
-def _nodes(view: INodeView) -> list[dict[str, object]]:
-    return [
-        {
-            "id": node.id,
-            "status": node.status,
-            "proxy_addr": node.proxy_addr,
-            "admin_addr": node.admin_addr,
-            "endpoints": len(node.endpoints),
-            "upstreams": node.upstreams,
-        }
-        for node in view.nodes()
-    ]
-
-
-def make_admin_site(view: INodeView, metrics: Metrics) -> Site:
+def make_admin_site(
+    view: INodeView,
+    tunnels: ITunnels,
+    metrics: Metrics,
+    *,
+    clock: IReactorTime | None = None,
+    max_connections: int = MAX_CONNECTIONS,
+    time_of_day: Callable[[], float] = time.time,
+) -> Site:
     """
     Make the factory of the port's connections.
+
+    :param clock: ``None`` takes the global reactor.
     """
+
+    def nodes(question: Question) -> Page:
+        return json_page([node_summary(node) for node in view.nodes()])
+
+    def node(name: str, question: Question) -> Page:
+        known = view.nodes()
+        for each in known[:1] if name == "local" else known:
+            if name in ("local", each.id):
+                return json_page(node_details(each))
+        return error_page(
+            http.NOT_FOUND, "not found", f"no node {name[:_SHOWN]} is known here; /status/cluster/nodes lists them"
+        )
+
     return make_site(
         {
             "/health": HealthResource(),
             "/ready": ReadyResource(lambda: bool(view.ready)),
             "/metrics": MetricsResource(metrics.render),
-            "/status/cluster/nodes": JSONResource(lambda: _nodes(view)),
+            "/status/cluster/nodes": FolderResource(nodes, node),
             "/status/upstream/endpoints": JSONResource(lambda: dict(view.upstream_endpoints())),
+            "/status/upstream/tunnels": PageResource(lambda question: _tunnels(question, tunnels, time_of_day())),
             "/status/proxy/endpoints": JSONResource(lambda: dict(view.proxy_endpoints())),
-        }
+        },
+        clock=clock,
+        max_connections=max_connections,
     )
+
+
+def _tunnels(question: Question, tunnels: ITunnels, now: float) -> Page:
+    try:
+        limit = _number(question, "limit", USUAL_TUNNELS, lowest=1, highest=MAX_TUNNELS)
+        after = _number(question, "after", 0, lowest=0, highest=_MAX_NUMBER)
+    except ValueError as error:
+        return error_page(http.BAD_REQUEST, "invalid argument", str(error))
+    found, total = tunnels.tunnels(question.arguments.get("endpoint"), after, limit)
+    return json_page({"total": total, "tunnels": [tunnel_details(tunnel, now) for tunnel in found]})
+
+
+def _number(question: Question, name: str, default: int, *, lowest: int, highest: int) -> int:
+    text = question.arguments.get(name)
+    if text is None:
+        return default
+    # Twenty digits hold any number that is allowed; more would only take time.
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else -1
+    if not lowest <= number <= highest:
+        raise ValueError(f"{name} must be a number from {lowest} to {highest}")
+    return number

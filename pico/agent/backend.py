@@ -34,6 +34,9 @@ class ServiceBackend:
     One local service as a place to send requests to.
 
     It owns connections that are idle or being made; an exchange owns the one that carries it.
+
+    :ivar dials: connections that it began to make.
+    :ivar pool_hits: requests that took one that was there already.
     """
 
     def __init__(
@@ -56,7 +59,16 @@ class ServiceBackend:
         self._pool = Pool(size=max_idle, idle_timeout=idle_timeout, clock=clock, deadlines=deadlines)
         self._connecting: dict[Acquirer, Deferred[IProtocol]] = {}
         self._factory = _ClientFactory(self)
+        self.dials = 0
         self.in_flight = 0
+        self.pool_hits = 0
+
+    @property
+    def idle(self) -> int:
+        """
+        Connections that are kept for a next request.
+        """
+        return len(self._pool)
 
     def acquire(self, exchange: Acquirer, fresh: bool) -> None:
         """
@@ -66,8 +78,10 @@ class ServiceBackend:
         if exchange.head.upgrade is None and exchange.sends == 1:
             client = self._pool.take(FRESH if fresh else None)
             if client is not None:
+                self.pool_hits += 1
                 exchange.connected(client)
                 return
+        self.dials += 1
         connecting = self._endpoint.connect(self._factory)
         self._connecting[exchange] = connecting
         connecting.addCallbacks(self._connected, self._failed, (exchange,), {}, (exchange,), {})

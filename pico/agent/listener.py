@@ -20,6 +20,7 @@ from pico.net.http.exchange import Exchange
 from pico.net.http.fields import wants_page
 from pico.net.http.gateway import Backend, Exchanger, FailureKind, RequestForm
 from pico.net.http.server import HTTPServerProtocol, ServerSettings
+from pico.net.http.tally import Tally
 from pico.wire.http1.events import RequestHead, ResponseHead
 from pico.wire.http1.headers import HeaderCache
 
@@ -84,14 +85,26 @@ class AgentListener:
         clock: IReactorTime,
         deadlines: Deadlines,
         on_served: Callable[[RequestServed], None] | None,
+        tally: Tally | None = None,
     ) -> None:
+        """
+        :param tally: counts the exchanges, if somebody wants to know.
+        """
         self._settings = settings
         self._backend = backend
         self._cache = cache
         self._clock = clock
         self._deadlines = deadlines
         self._on_served = on_served
+        self._tally = tally
         self.retry_buffer = settings.retry_buffer
+
+    @property
+    def backend(self) -> ServiceBackend:
+        """
+        The connections to the service.
+        """
+        return self._backend
 
     def serve(self, stream: Incoming) -> None:
         """
@@ -129,6 +142,8 @@ class AgentListener:
         """
         Begin an exchange.
         """
+        if self._tally is not None:
+            self._tally.in_flight += 1
         return Exchange(self, server, head, self._clock.seconds()).start()
 
     def request_malformed(self, status: int, reason: str) -> Answer:
@@ -191,8 +206,10 @@ class AgentListener:
 
     def finished(self, exchange: Exchange) -> None:
         """
-        Report the exchange.
+        Count and report the exchange.
         """
+        if self._tally is not None:
+            self._tally.finished(exchange, self._clock.seconds())
         if self._on_served is not None:
             self._on_served(
                 RequestServed(

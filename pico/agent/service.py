@@ -5,32 +5,77 @@ An agent as a service: every constructor on one page.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Sequence
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IReactorTCP, IReactorTime
+from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorTCP, IReactorTime
 from twisted.internet.ssl import optionsForClientTLS
+from twisted.logger import Logger
 
 from pico import __version__
 from pico.agent.backend import ServiceBackend
+from pico.agent.endpoints import Endpoints, EndpointState
 from pico.agent.events import AgentConnected, AgentEvent, AgentLost, AgentRefused, RequestServed
 from pico.agent.headers import fate_of
 from pico.agent.listener import AgentListener, ListenerSettings
+from pico.agent.numbers import watch_endpoints, watch_services
+from pico.agent.port import make_agent_site
 from pico.client.dialer import Dialer, DialSettings, Tunnel
 from pico.client.listener import Listener
 from pico.client.urls import parse_node_url
-from pico.config.addresses import parse_service
+from pico.config.addresses import Address, parse_address, parse_service
 from pico.config.agent import AgentConfig, ListenerConfig
 from pico.errors import ConfigError
+from pico.metrics import Metrics
 from pico.net.deadlines import Deadlines
 from pico.net.http.server import ServerSettings
-from pico.net.ports import make_client_endpoint
+from pico.net.http.tally import Tallies, Tally
+from pico.net.ports import listen_tcp, make_client_endpoint
+from pico.net.process import watch_process
 from pico.net.tls_endpoint import TLSEndpoint
 from pico.net.turn import Turn
 from pico.tunnel.session import TunnelSettings
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
+
+_log = Logger(namespace="server")
+
+
+class OwnPort:
+    """
+    The agent's port for operators.
+    """
+
+    def __init__(self, reactor: IReactorTCP, address: Address, factory: IProtocolFactory) -> None:
+        self._reactor = reactor
+        self._address = address
+        self._factory = factory
+        self._port: IListeningPort | None = None
+
+    def open(self) -> None:
+        """
+        Listen, if it does not yet.
+
+        :raises pico.errors.ListenError: the port cannot be had.
+        """
+        if self._port is None:
+            address = self._address
+            port = listen_tcp(self._reactor, address.host, address.port, self._factory, setting="server.bind_addr")
+            self._port = port
+            _log.info(
+                "health and metrics: {address}",
+                address=str(Address(address.host, getattr(port.getHost(), "port", address.port))),
+            )
+
+    def close(self) -> Deferred[None]:
+        """
+        Listen no more.
+        """
+        port, self._port = self._port, None
+        closing = port.stopListening() if port is not None else None
+        return closing if closing is not None else succeed(None)
 
 
 class AgentService(Service):
@@ -38,15 +83,39 @@ class AgentService(Service):
     Keep every listener's tunnel up while the service runs.
     """
 
-    def __init__(self, listeners: Sequence[tuple[Listener, AgentListener]], grace_period: float) -> None:
+    def __init__(
+        self,
+        listeners: Sequence[tuple[Listener, AgentListener]],
+        grace_period: float,
+        *,
+        endpoints: Endpoints | None = None,
+        own_port: OwnPort | None = None,
+    ) -> None:
+        """
+        :param endpoints: is told when the agent stops.
+        :param own_port: opened before anything else, and closed last.
+        """
         self._listeners = listeners
         self._grace_period = grace_period
+        self._endpoints = endpoints or Endpoints()
+        self._own_port = own_port
+
+    def privilegedStartService(self) -> None:
+        """
+        Bind while there still are the rights to.
+        """
+        Service.privilegedStartService(self)
+        if self._own_port is not None:
+            self._own_port.open()
 
     def startService(self) -> None:
         """
         Dial.
         """
         Service.startService(self)
+        if self._own_port is not None:
+            self._own_port.open()
+        self._endpoints.stopping = False
         for listener, _ in self._listeners:
             listener.start()
 
@@ -55,40 +124,53 @@ class AgentService(Service):
         Say go-away on every tunnel, serve what is under way, then close.
         """
         Service.stopService(self)
+        self._endpoints.stopping = True
         stopping: list[Deferred[None]] = [listener.stop(self._grace_period) for listener, _ in self._listeners]
 
-        def stopped(_: object) -> None:
+        def stopped(_: object) -> Deferred[None] | None:
             for _listener, served in self._listeners:
                 served.stop()
+            return self._own_port.close() if self._own_port is not None else None
 
         return gatherResults(stopping, consumeErrors=True).addBoth(stopped)
 
 
 class _Reporter:
     """
-    Turn what a listener's tunnel does into events.
+    Turn what a listener's tunnel does into events, and into what is known of it.
     """
 
-    def __init__(self, url: str, on_event: Callable[[AgentEvent], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        on_event: Callable[[AgentEvent], None],
+        state: EndpointState,
+        time_of_day: Callable[[], float],
+    ) -> None:
         self._url = url
         self._on_event = on_event
+        self._state = state
+        self._time_of_day = time_of_day
 
     def connected(self, endpoint: str, tunnel: Tunnel) -> None:
         """
         A tunnel stands.
         """
+        self._state.got(tunnel.session, tunnel.node, self._time_of_day())
         self._on_event(AgentConnected(endpoint, self._url, tunnel.node, tunnel.proxy_port))
 
     def refused(self, endpoint: str, reason: str) -> None:
         """
         The node refuses for good.
         """
+        self._state.refused(reason, self._time_of_day())
         self._on_event(AgentRefused(endpoint, reason))
 
     def lost(self, endpoint: str, reason: str, retry_in: float) -> None:
         """
         A tunnel is dialled again.
         """
+        self._state.lost(reason, self._time_of_day())
         self._on_event(AgentLost(endpoint, reason, retry_in))
 
 
@@ -100,14 +182,17 @@ def make_agent(
     on_event: Callable[[AgentEvent], None],
     requests: bool = True,
     chooser: random.Random | None = None,
+    metrics: Metrics | None = None,
+    time_of_day: Callable[[], float] = time.time,
 ) -> AgentService:
     """
     Make an agent.
 
-    :param reactor: dials the node and the services.
+    :param reactor: dials the node and the services, and binds the agent's own port if it is to have one.
     :param clock: normally the same object.
     :param on_event: told what happens.
     :param requests: whether each request is an event, too.
+    :param metrics: where its numbers are kept, if it has a port of its own; some of its own when not given.
     :raises pico.errors.ConfigError: for settings that cannot be used.
     """
     turn = Turn(clock)
@@ -128,23 +213,38 @@ def make_agent(
         clock=clock,
         turn=turn,
     )
-    reporter = _Reporter(config.connect.url, on_event)
     chooser = chooser or random.Random()
     if not config.listeners:
         raise ConfigError("no listeners configured: name an endpoint and its service")
+    endpoints = Endpoints()
+    metrics = metrics or Metrics()
+    tallies = Tallies(metrics, "pico_agent", ["endpoint"]) if config.server.enabled else None
     listeners = []
     for listener in config.listeners:
-        served = _make_listener(listener, reactor, clock, deadlines, on_event if requests else None)
+        tally = tallies.of(listener.endpoint_id) if tallies is not None else None
+        served = _make_listener(listener, reactor, clock, deadlines, on_event if requests else None, tally)
         tunnel = Listener(
             listener.endpoint_id,
             dialer=dialer,
             clock=clock,
             on_stream=served.serve,
-            watcher=reporter,
+            watcher=_Reporter(
+                config.connect.url, on_event, endpoints.add(listener.endpoint_id, time_of_day()), time_of_day
+            ),
             chooser=chooser,
         )
         listeners.append((tunnel, served))
-    return AgentService(listeners, config.grace_period)
+    own_port = None
+    if config.server.enabled:
+        watch_endpoints(metrics, endpoints)
+        watch_services(metrics, [(tunnel.endpoint, served.backend) for tunnel, served in listeners])
+        watch_process(metrics)
+        try:
+            address = parse_address(config.server.bind_addr)
+        except ValueError as error:
+            raise ConfigError(f"server.bind_addr: {error}") from None
+        own_port = OwnPort(reactor, address, make_agent_site(endpoints, metrics, clock=clock))
+    return AgentService(listeners, config.grace_period, endpoints=endpoints, own_port=own_port)
 
 
 def _make_listener(
@@ -153,6 +253,7 @@ def _make_listener(
     clock: IReactorTime,
     deadlines: Deadlines,
     on_served: Callable[[RequestServed], None] | None,
+    tally: Tally | None,
 ) -> AgentListener:
     try:
         service = parse_service(config.addr)
@@ -185,4 +286,5 @@ def _make_listener(
         clock=clock,
         deadlines=deadlines,
         on_served=on_served,
+        tally=tally,
     )

@@ -4,39 +4,110 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-from urllib.parse import urlsplit
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import click
-import yaml
 
-from pico.errors import PicoError
-
-_TIMEOUT = 15
-
-_server_url = click.option(
-    "--server.url",
-    "url",
-    metavar="URL",
-    default="http://localhost:8002",
-    show_default=True,
-    help="Admin port of any node.",
+from pico.cli.groups import HintingGroup
+from pico.cli.status_client import AdminURL, Reply, fetch, parse_admin_url, route
+from pico.cli.status_forms import (
+    NODE,
+    NODES,
+    PROXY_ENDPOINTS,
+    TUNNELS,
+    UPSTREAM_ENDPOINTS,
+    Form,
+    as_json,
+    as_yaml,
 )
-_output = click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["yaml", "json"]),
-    default="yaml",
-    show_default=True,
-    help="Form of the answer.",
-)
+from pico.config.units import parse_duration
+
+#: Seconds to wait for an answer, and while somebody watches.
+TIMEOUT = 15.0
+WATCH_TIMEOUT = 5.0
+
+#: How often is asked when nothing is said, and at most.
+USUAL_INTERVAL = "2s"
+MIN_INTERVAL = 0.1
+
+Command = TypeVar("Command", bound=Callable[..., object])
 
 
-@click.group("status")
+def _url(ctx: click.Context, param: click.Parameter, value: str) -> AdminURL:
+    try:
+        return parse_admin_url(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+
+
+def _interval(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        seconds = parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+    if seconds < MIN_INTERVAL:
+        raise click.BadParameter(f"{value} is too often; 100ms is the least", ctx, param)
+    return seconds
+
+
+def _flags(command: Command) -> Command:
+    """
+    Give a command the flags that all of them have.
+    """
+    for option in (
+        click.option(
+            "-w",
+            "--watch",
+            callback=_interval,
+            metavar="[INTERVAL]",
+            is_flag=False,
+            flag_value=USUAL_INTERVAL,
+            help=f"Ask again and again, every {USUAL_INTERVAL} or INTERVAL such as 500ms, until Ctrl-C; on a terminal "
+            "in a table that is redrawn, else one document each time.",
+        ),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Choice(["yaml", "json", "table"]),
+            help="Form of the answer.  [default: yaml; table while watching on a terminal]",
+        ),
+        click.option(
+            "--server.url",
+            "url",
+            callback=_url,
+            metavar="URL",
+            default="http://localhost:8002",
+            show_default=True,
+            help="Admin port of any node.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group("status", cls=HintingGroup)
 def status() -> None:
     """
     Ask a node what it knows.
+
+    \b
+    Examples:
+      pico status cluster nodes
+      pico status upstream tunnels --watch
+    """
+
+
+@status.group("cluster", cls=HintingGroup)
+def cluster() -> None:
+    """
+    The nodes.
 
     \b
     Example:
@@ -44,31 +115,31 @@ def status() -> None:
     """
 
 
-@status.group("cluster")
-def cluster() -> None:
-    """
-    The nodes.
-    """
-
-
-@status.group("proxy")
+@status.group("proxy", cls=HintingGroup)
 def proxy() -> None:
     """
     The proxy port's view.
+
+    \b
+    Example:
+      pico status proxy endpoints
     """
 
 
-@status.group("upstream")
+@status.group("upstream", cls=HintingGroup)
 def upstream() -> None:
     """
     The upstream port's view.
+
+    \b
+    Example:
+      pico status upstream tunnels
     """
 
 
 @cluster.command("nodes")
-@_server_url
-@_output
-def nodes(url: str, output: str) -> None:
+@_flags
+def nodes(url: AdminURL, output: str | None, watch: float | None) -> None:
     """
     List the nodes, with how many endpoints and upstreams each has.
 
@@ -76,30 +147,27 @@ def nodes(url: str, output: str) -> None:
     Example:
       pico status cluster nodes --server.url http://localhost:8002
     """
-    found = fetch(url, "/status/cluster/nodes")
-    if isinstance(found, list):
-        found = sorted(found, key=lambda node: str(node.get("id", "")) if isinstance(node, dict) else "")
-    show({"nodes": found}, output)
+    show(NODES, url, route("status", "cluster", "nodes"), output, watch)
 
 
-@proxy.command("endpoints")
-@_server_url
-@_output
-def proxy_endpoints(url: str, output: str) -> None:
+@cluster.command("node")
+@click.argument("node_id", metavar="[ID]", default="local")
+@_flags
+def node(node_id: str, url: AdminURL, output: str | None, watch: float | None) -> None:
     """
-    List the endpoints and where their agents connect from.
+    Show one node and its endpoints, with how many upstreams each has. ID is a node's id; without it, the node that is
+    asked.
 
     \b
     Example:
-      pico status proxy endpoints
+      pico status cluster node
     """
-    show({"endpoints": fetch(url, "/status/proxy/endpoints")}, output)
+    show(NODE, url, route("status", "cluster", "nodes", node_id or "local"), output, watch)
 
 
 @upstream.command("endpoints")
-@_server_url
-@_output
-def upstream_endpoints(url: str, output: str) -> None:
+@_flags
+def upstream_endpoints(url: AdminURL, output: str | None, watch: float | None) -> None:
     """
     List the endpoints and how many tunnels each has.
 
@@ -107,45 +175,105 @@ def upstream_endpoints(url: str, output: str) -> None:
     Example:
       pico status upstream endpoints
     """
-    show(fetch(url, "/status/upstream/endpoints"), output)
+    show(UPSTREAM_ENDPOINTS, url, route("status", "upstream", "endpoints"), output, watch)
 
 
-def fetch(url: str, path: str) -> object:
+@upstream.command("tunnels")
+@click.option("--endpoint", metavar="NAME", help="Only those of this endpoint.")
+@click.option(
+    "--limit",
+    metavar="COUNT",
+    type=click.IntRange(1, 10_000),
+    default=1000,
+    show_default=True,
+    help="So many at most, the oldest.",
+)
+@_flags
+def tunnels(endpoint: str | None, limit: int, url: AdminURL, output: str | None, watch: float | None) -> None:
     """
-    Get JSON from an admin port.
+    List the tunnels one by one: agent, age, streams, requests, bytes.
 
-    :raises PicoError: when there is none to be had, with the reason.
+    In and out are bytes as the node sees them. While watching, the table shows rates by the second as well; on a
+    narrow terminal it leaves columns out.
+
+    \b
+    Examples:
+      pico status upstream tunnels -o table
+      pico status upstream tunnels --endpoint my-endpoint --watch 1s
     """
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    try:
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("it must look like http://localhost:8002")
-        connection = make(parts.hostname, parts.port, timeout=_TIMEOUT)
-        connection.request("GET", parts.path.rstrip("/") + path, headers={"Accept": "application/json"})
-        response = connection.getresponse()
-        body = response.read()
-    except ValueError as error:
-        raise PicoError(f"--server.url {url}: {error}") from None
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise PicoError(
-            f"cannot ask {url}: {str(reason).lower()}; is a node running, and is this its admin port?"
-        ) from None
-    if response.status != 200:
-        raise PicoError(f"{url}{path}: status {response.status}; is this an admin port of Pico?")
-    try:
-        answer: object = json.loads(body)
-    except ValueError:
-        raise PicoError(f"{url}{path}: the answer is not JSON; is this an admin port of Pico?") from None
-    return answer
+    show(TUNNELS, url, route("status", "upstream", "tunnels", endpoint=endpoint, limit=limit), output, watch)
 
 
-def show(answer: object, output: str) -> None:
+@proxy.command("endpoints")
+@_flags
+def proxy_endpoints(url: AdminURL, output: str | None, watch: float | None) -> None:
     """
-    Print an answer.
+    List the endpoints and where their agents connect from.
+
+    \b
+    Example:
+      pico status proxy endpoints
     """
+    show(PROXY_ENDPOINTS, url, route("status", "proxy", "endpoints"), output, watch)
+
+
+def show(form: Form, url: AdminURL, path: str, output: str | None, interval: float | None) -> None:
+    """
+    Ask and print, once or until interrupted.
+
+    :param output: ``None`` for what suits.
+    :param interval: seconds between two questions; ``None`` to ask once.
+    :raises pico.errors.PicoError: there is no answer, when asked once.
+    """
+    if interval is not None:
+        _watch(form, url, path, output, interval)
+        return
+    reply = fetch(url, path, TIMEOUT)
+    document = form.document(reply.value)
     if output == "json":
-        click.echo(json.dumps(answer, indent=2))
+        text = as_json(document)
+    elif output == "table":
+        text = _table(form, Reply(document, reply.now))
     else:
-        click.echo(yaml.safe_dump(answer, sort_keys=False, default_flow_style=False), nl=False)
+        text = as_yaml(document)
+    click.echo(text, nl=False)
+    note = form.note(document)
+    if note:
+        click.echo(f"pico: {note}", err=True)
+
+
+def _table(form: Form, reply: Reply) -> str:
+    from rich.console import Console
+
+    from pico.cli.status_watch import table_text
+
+    console = Console(highlight=False, emoji=False, markup=False) if is_screen() else None
+    return table_text(form.table(reply, None), console=console)
+
+
+def _watch(form: Form, url: AdminURL, path: str, output: str | None, interval: float) -> None:
+    from pico.cli.status_watch import Documents, live_table, watch
+
+    def ask() -> Reply:
+        return fetch(url, path, WATCH_TIMEOUT)
+
+    # Whoever ends us gets the terminal back as it was.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    live = is_screen() and output in (None, "table")
+    try:
+        if live:
+            with live_table(form, f"{url}{path}", interval, lambda: time.strftime("%H:%M:%S")) as screen:
+                watch(ask, form, screen, interval=interval, clock=time.monotonic, sleep=time.sleep)
+        else:
+            documents = Documents(form, output or "yaml", sys.stdout, sys.stderr)
+            watch(ask, form, documents, interval=interval, clock=time.monotonic, sleep=time.sleep)
+    except KeyboardInterrupt:
+        # The way to end this; what was shown is all there is.
+        return
+
+
+def is_screen() -> bool:
+    """
+    Whether standard output is a terminal that can be drawn on.
+    """
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")

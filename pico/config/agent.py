@@ -53,6 +53,15 @@ class Connect(msgspec.Struct, frozen=True, kw_only=True):
     ] = 10.0
 
 
+class AgentServer(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The agent's own port for operators.
+    """
+
+    enabled: Annotated[bool, Setting(Kind.BOOL, "Offer health, readiness and metrics of the agent.")] = False
+    bind_addr: Annotated[str, Setting(Kind.ADDRESS, "Where they are.")] = ":5000"
+
+
 class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
     An agent.
@@ -60,5 +69,6 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     listeners: Annotated[tuple[ListenerConfig, ...], Setting(Kind.LISTENERS, "What is exposed (YAML only).")] = ()
     connect: Connect = Connect()
+    server: AgentServer = AgentServer()
     log: Log = Log()
     grace_period: Annotated[float, Setting(Kind.DURATION, "At a stop: how long requests under way may take.")] = 60.0

@@ -76,6 +76,17 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     )
 
 
+class AdminMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Metrics of single endpoints.
+    """
+
+    max_endpoints: Annotated[
+        int, Setting(Kind.COUNT, "Endpoints that have metrics of their own; more are counted together.")
+    ] = 1000
+    keep: Annotated[float, Setting(Kind.DURATION, "How long an endpoint's metrics outlast its last tunnel.")] = 600.0
+
+
 class Admin(msgspec.Struct, frozen=True, kw_only=True):
     """
     The port for operators.
@@ -83,6 +94,8 @@ class Admin(msgspec.Struct, frozen=True, kw_only=True):
 
     bind_addr: Annotated[str, Setting(Kind.ADDRESS, "Where health, metrics and status are.")] = ":8002"
     advertise_addr: Annotated[str, Setting(Kind.TEXT, "How others reach that port; worked out when empty.")] = ""
+    max_connections: Annotated[int, Setting(Kind.COUNT, "Connections at a time; more are closed.")] = 256
+    metrics: AdminMetrics = AdminMetrics()
 
 
 class Cluster(msgspec.Struct, frozen=True, kw_only=True):

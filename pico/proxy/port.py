@@ -76,6 +76,10 @@ _FAILURES: dict[FailureKind, tuple[int, str, str]] = {
 }
 
 
+#: Why a body was refused, by the status that says so.
+_BODY_REFUSALS = {408: "body slow", 413: "body too large"}
+
+
 class ProxyPort:
     """
     Route requests to upstreams.
@@ -165,7 +169,7 @@ class ProxyPort:
         """
         Begin an exchange.
         """
-        self._recorder.in_flight.value += 1
+        self._recorder.tally.in_flight += 1
         return Exchange(self, server, head, self._clock.seconds()).start()
 
     def request_malformed(self, status: int, reason: str) -> Answer:
@@ -183,9 +187,13 @@ class ProxyPort:
         """
         head = exchange.head
         if head.method == b"CONNECT":
-            return self._error(exchange, 405, "method not allowed", "this port forwards requests, not CONNECT tunnels")
+            return self._error(
+                exchange, 405, "method not allowed", "this port forwards requests, not CONNECT tunnels", reason="method"
+            )
         if head.path.startswith(_RESERVED):
-            return self._error(exchange, 404, "not found", "paths below /_pico/ and /_piko/ are reserved")
+            return self._error(
+                exchange, 404, "not found", "paths below /_pico/ and /_piko/ are reserved", reason="path"
+            )
         known = head.fields.note
         try:
             endpoint = (known.endpoint if isinstance(known, _Known) else "") or endpoint_of(head)
@@ -196,13 +204,14 @@ class ProxyPort:
                 else ""
             )
             # What could mean two things is not answered and forgotten: whoever sent it may mean a third one next.
-            return attrs.evolve(self._error(exchange, error.code, error.reason, detail), close=not detail)
+            answer = self._error(exchange, error.code, error.reason, detail, reason="endpoint")
+            return attrs.evolve(answer, close=not detail)
         try:
             identity = self._verifier.verify(reader_of(head.headers))
         except RemoteProtocolError as error:
-            return self._error(exchange, error.code, error.reason)
+            return self._error(exchange, error.code, error.reason, reason="authorization")
         if not identity.may_use(endpoint):
-            return self._error(exchange, 401, "endpoint not permitted")
+            return self._error(exchange, 401, "endpoint not permitted", reason="authorization")
         key = _key(identity.tenant, endpoint)
         exchange.note = key
         upstream = self._choose(key, ())
@@ -280,6 +289,7 @@ class ProxyPort:
         """
         Word the answer to a body that is malformed, too large or too slow.
         """
+        self._recorder.refused(_BODY_REFUSALS.get(status, "body malformed"))
         return error_answer(status, reason, as_page=wants_page(exchange.head.headers), close=True)
 
     def finished(self, exchange: Exchange) -> None:
@@ -326,7 +336,8 @@ class ProxyPort:
         # Every upstream is a Backend; the interface, which stands below net, cannot say so.
         return cast("Backend | None", self._selector.choose(key, tried))
 
-    def _error(self, exchange: Exchange, status: int, error: str, detail: str = "") -> Answer:
+    def _error(self, exchange: Exchange, status: int, error: str, detail: str = "", *, reason: str) -> Answer:
+        self._recorder.refused(reason)
         return error_answer(status, error, detail, as_page=wants_page(exchange.head.headers))
 
 

@@ -8,10 +8,10 @@ import random
 import socket
 from collections.abc import Mapping, Sequence
 
-from prometheus_client import PlatformCollector, ProcessCollector
 from twisted.internet.interfaces import IProtocolFactory, IReactorTCP, IReactorTime
 from twisted.logger import LogLevel
 
+from pico.admin.numbers import watch_node
 from pico.admin.port import make_admin_site
 from pico.config.addresses import parse_address
 from pico.config.nodeid import make_node_id
@@ -21,6 +21,7 @@ from pico.interfaces import IVerifier
 from pico.metrics import Metrics
 from pico.net.deadlines import Deadlines
 from pico.net.http.server import ServerSettings
+from pico.net.process import watch_process
 from pico.net.turn import Turn
 from pico.proxy.headers import fate_of
 from pico.proxy.port import ProxyPort, ProxySettings
@@ -32,6 +33,7 @@ from pico.server.view import NodeView
 from pico.tunnel.session import TunnelSettings
 from pico.upstream.port import UpstreamPort, UpstreamPortSettings
 from pico.upstream.registry import Registry
+from pico.upstream.traffic import TrafficSettings
 from pico.upstream.tunnel import PoolSettings
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits as HTTPLimits
@@ -49,6 +51,7 @@ def make_server(
     verifier: IVerifier | None = None,
     chooser: random.Random | None = None,
     inherited: Mapping[str, Sequence[socket.socket]] | None = None,
+    metrics: Metrics | None = None,
 ) -> NodeService:
     """
     Make a node.
@@ -59,11 +62,12 @@ def make_server(
     :param chooser: makes up the node's id.
     :param inherited: sockets that listen already, instead of what ``bind_addr`` says, by section: those of
         :data:`PORTS`.
+    :param metrics: where the node's numbers are kept; some of its own when not given.
     :return: the service; nothing is bound before it is started.
     :raises pico.errors.ConfigError: for settings that cannot be used.
     """
     node_id = make_node_id(config.cluster.node_id, config.cluster.node_id_prefix, chooser or random.SystemRandom())
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     turn = Turn(clock)
     deadlines = Deadlines(clock)
     verifier = verifier or Anyone()
@@ -72,9 +76,8 @@ def make_server(
     cache = HeaderCache(fate_of)
     registry = Registry(clock)
     view = NodeView(node_id, registry)
-    metrics.gauges("pico_cluster_nodes", "Known nodes by status.", ["status"], lambda: [(("active",), 1.0)])
-    metrics.register(ProcessCollector(registry=None))
-    metrics.register(PlatformCollector(registry=None))
+    watch_node(metrics, view)
+    watch_process(metrics)
     upstream_port = UpstreamPort(
         node_id=node_id,
         registry=registry,
@@ -101,6 +104,7 @@ def make_server(
             ),
             max_tunnels=config.upstream.max_tunnels,
             max_connections=config.upstream.max_tunnels + 1000,
+            traffic=TrafficSettings(max_endpoints=config.admin.metrics.max_endpoints, keep=config.admin.metrics.keep),
         ),
         cache=cache,
         clock=clock,
@@ -138,11 +142,15 @@ def make_server(
             ),
         ),
     )
+    metrics.gauge("pico_proxy_connections", "Clients connected to the proxy port.", lambda: proxy_port.connections)
+    admin_site = make_admin_site(
+        view, upstream_port, metrics, clock=clock, max_connections=config.admin.max_connections
+    )
     return NodeService(
         node_id=node_id,
         reactor=reactor,
         clock=clock,
-        admin=_binding("admin", config.admin, make_admin_site(view, metrics), inherited),
+        admin=_binding("admin", config.admin, admin_site, inherited),
         upstream=_binding("upstream", config.upstream, upstream_port, inherited),
         proxy=_binding("proxy", config.proxy, proxy_port, inherited),
         upstream_port=upstream_port,

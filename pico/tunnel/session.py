@@ -181,6 +181,13 @@ class TunnelSession:
         return 0 if self._phase is Phase.LOST else len(self._core.streams)
 
     @property
+    def over(self) -> bool:
+        """
+        Whether the carrier is gone.
+        """
+        return self._phase is Phase.LOST
+
+    @property
     def rtt(self) -> float | None:
         """
         Seconds for a round trip, if it has been measured.

@@ -8,7 +8,7 @@ which its agent's go-away arrives or its session ends. Capabilities are answered
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
 
 import attrs
@@ -20,8 +20,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pico.errors import RemoteProtocolError
-from pico.interfaces import IVerifier
-from pico.metrics import Metrics, Number
+from pico.interfaces import ITunnels, IVerifier, TunnelStatus
+from pico.metrics import Metrics
 from pico.names import EndpointKey, NodeId
 from pico.net.deadlines import Deadlines
 from pico.net.http.answers import Answer, error_answer
@@ -32,6 +32,7 @@ from pico.net.turn import Turn
 from pico.net.websocket import WebSocketTransport
 from pico.tunnel.session import TunnelSession, TunnelSettings
 from pico.upstream.registry import Registry
+from pico.upstream.traffic import Traffic, TrafficSettings
 from pico.upstream.tunnel import PoolSettings, TunnelUpstream
 from pico.wire.http1.events import RequestHead
 from pico.wire.http1.headers import HeaderCache
@@ -50,6 +51,9 @@ CAPABILITIES = frozenset({"go-away"})
 #: The longest endpoint name, that of a DNS name.
 MAX_ENDPOINT = 255
 
+#: How much is kept of what an agent says that it is.
+MAX_VERSION = 64
+
 
 @attrs.frozen
 class UpstreamPortSettings:
@@ -65,9 +69,10 @@ class UpstreamPortSettings:
     pool: PoolSettings
     max_tunnels: int = 20_000
     max_connections: int = 25_000
+    traffic: TrafficSettings = attrs.field(factory=TrafficSettings)
 
 
-@implementer(IProtocolFactory)
+@implementer(IProtocolFactory, ITunnels)
 class UpstreamPort:
     """
     Accept tunnels: the factory of the port's connections and the application behind them.
@@ -102,11 +107,18 @@ class UpstreamPort:
         self._connections = 0
         self._draining = False
         self.proxy_port = 0
-        self._upstreams: set[TunnelUpstream] = set()
+        # In the order in which they came; a set that is one.
+        self._upstreams: dict[TunnelUpstream, None] = {}
+        self._next_number = 1
         self._refusals = metrics.counters(
-            "pico_upstreams_refused", "Tunnels that were refused, by HTTP status.", ["status"]
+            "pico_upstreams_refused",
+            "Tunnels that were refused, by HTTP status and reason: malformed, path, authorization, endpoint (not "
+            "permitted), upgrade, draining, full.",
+            ["status", "reason"],
         )
-        self._accepted = metrics.counter("pico_upstreams_accepted", "Tunnels that were accepted.")
+        self._connections_refused = metrics.counter(
+            "pico_upstreams_connections_refused", "Connections to the upstream port over its limit."
+        )
         metrics.gauge(
             "pico_upstreams_connected_upstreams",
             "Tunnels connected to this node.",
@@ -117,23 +129,7 @@ class UpstreamPort:
             "Endpoints that have a tunnel on this node.",
             lambda: len(registry.endpoints()),
         )
-        metrics.gauge(
-            "pico_upstreams_streams",
-            "Streams open in all tunnels.",
-            lambda: sum(s.streams for s in self._sessions()),
-        )
-        self._ended_received = Number()
-        self._ended_sent = Number()
-        metrics.gauge(
-            "pico_upstreams_bytes_received",
-            "Bytes received through tunnels since the node started.",
-            lambda: self._ended_received.value + sum(s.bytes_received for s in self._sessions()),
-        )
-        metrics.gauge(
-            "pico_upstreams_bytes_sent",
-            "Bytes sent through tunnels since the node started.",
-            lambda: self._ended_sent.value + sum(s.bytes_sent for s in self._sessions()),
-        )
+        self._traffic = Traffic(metrics, self._upstreams.keys(), clock, settings.traffic)
 
     # IProtocolFactory
 
@@ -142,6 +138,7 @@ class UpstreamPort:
         Make the connection's protocol, or refuse it when there are too many.
         """
         if self._connections >= self._settings.max_connections:
+            self._connections_refused.value += 1
             return None
         return HTTPServerProtocol(self, cache=self._cache, settings=self._settings.server, deadlines=self._deadlines)
 
@@ -173,25 +170,30 @@ class UpstreamPort:
         """
         Answer bytes that are not a request.
         """
-        self._count_refusal(status)
+        self._count_refusal(status, "malformed")
         return error_answer(status, reason)
 
     def request_received(self, server: HTTPServerProtocol, head: RequestHead) -> Exchanger | None:
         """
         Accept a tunnel, or say why not.
         """
+        step = "path"
         try:
             endpoint = _endpoint_of(head)
+            step = "authorization"
             identity = self._verifier.verify(reader_of(head.headers))
+            step = "endpoint"
             if not identity.may_use(endpoint):
                 raise RemoteProtocolError(401, "endpoint not permitted")
+            step = "upgrade"
             key = check_request(head)
         except RemoteProtocolError as error:
-            self._refuse(server, error_answer(error.code, error.reason, lines=refusal_lines(error.code)))
+            self._refuse(server, error_answer(error.code, error.reason, lines=refusal_lines(error.code)), step)
             return None
         if self._draining or len(self._upstreams) >= self._settings.max_tunnels:
             reason = "node is draining" if self._draining else "too many tunnels"
-            self._refuse(server, error_answer(503, reason, "dial another node", lines=(b"Retry-After: 1",)))
+            answer = error_answer(503, reason, "dial another node", lines=(b"Retry-After: 1",))
+            self._refuse(server, answer, "draining" if self._draining else "full")
             return None
         self._accept(server, head, EndpointKey(identity.tenant, endpoint), key)
         return None
@@ -231,19 +233,40 @@ class UpstreamPort:
         """
         return len(self._upstreams)
 
+    # ITunnels
+
+    def tunnels(self, endpoint: str | None, after: int, limit: int) -> tuple[Sequence[TunnelStatus], int]:
+        """
+        List tunnels, the oldest first.
+        """
+        found: list[TunnelStatus] = []
+        total = 0
+        now = self._clock.seconds()
+        for upstream in self._upstreams:
+            if endpoint is not None and upstream.key.endpoint != endpoint:
+                continue
+            total += 1
+            if upstream.number > after and len(found) < limit:
+                found.append(_status_of(upstream, now))
+        return found, total
+
     # Inside
 
     def _accept(self, server: HTTPServerProtocol, head: RequestHead, key: EndpointKey, ws_key: bytes) -> None:
         offered = _capabilities(head)
+        accepted = sorted(offered & CAPABILITIES) if offered is not None else []
         upstream = TunnelUpstream(
             key,
             address=_peer_text(server.transport.getPeer()),
-            version=value_of(head.headers, b"x-pico-version").decode("latin-1")[:64],
+            version=_version_of(head),
             cache=self._cache,
             clock=self._clock,
             deadlines=self._deadlines,
             settings=self._settings.pool,
+            number=self._next_number,
+            capabilities=tuple(accepted),
         )
+        self._next_number += 1
         session = TunnelSession(
             Role.SERVER,
             clock=self._clock,
@@ -257,15 +280,14 @@ class UpstreamPort:
         upstream.session = session
         lines = [*response_lines(ws_key)]
         if offered is not None:
-            accepted = sorted(offered & CAPABILITIES)
             lines.append(b"x-pico-capabilities: " + ", ".join(accepted).encode())
             lines.append(b"x-pico-node: " + self._node_id.encode())
             if self.proxy_port:
                 lines.append(b"x-pico-proxy-port: %d" % self.proxy_port)
         server.send_head(101, b"", [b"Upgrade: websocket", b"Connection: Upgrade", *lines], length=None)
-        self._upstreams.add(upstream)
+        self._upstreams[upstream] = None
         self._registry.add(upstream)
-        self._accepted.value += 1
+        self._traffic.opened(upstream)
         carrier = WebSocketTransport(session, ByteStream(Side.SERVER))
         leftover = server.switch(carrier)
         if leftover:
@@ -291,12 +313,9 @@ class UpstreamPort:
 
     def _calls_closed(self, upstream: TunnelUpstream, server: HTTPServerProtocol) -> Callable[[Failure], None]:
         def closed(reason: Failure) -> None:
-            session = upstream.session
-            if session is not None:
-                self._ended_received.value += session.bytes_received
-                self._ended_sent.value += session.bytes_sent
+            self._traffic.closed(upstream, reason)
             self._registry.remove(upstream)
-            self._upstreams.discard(upstream)
+            self._upstreams.pop(upstream, None)
             upstream.closed()
             server.gone()
             _log.info(
@@ -308,20 +327,12 @@ class UpstreamPort:
 
         return closed
 
-    def _refuse(self, server: HTTPServerProtocol, answer: Answer) -> None:
-        self._count_refusal(answer.status)
+    def _refuse(self, server: HTTPServerProtocol, answer: Answer, reason: str) -> None:
+        self._count_refusal(answer.status, reason)
         server.answer(attrs.evolve(answer, close=True))
 
-    def _count_refusal(self, status: int) -> None:
-        number = self._refusals.get((str(status),))
-        if number is None:
-            number = self._refusals[(str(status),)] = Number()
-        number.value += 1
-
-    def _sessions(self) -> Iterator[TunnelSession]:
-        for upstream in self._upstreams:
-            if upstream.session is not None:
-                yield upstream.session
+    def _count_refusal(self, status: int, reason: str) -> None:
+        self._refusals[(str(status), reason)].value += 1
 
 
 def _endpoint_of(head: RequestHead) -> str:
@@ -357,6 +368,34 @@ def _capabilities(head: RequestHead) -> frozenset[str] | None:
     if not offers:
         return None
     return frozenset(word.strip() for offer in offers for word in offer.split(","))
+
+
+def _version_of(head: RequestHead) -> str:
+    """
+    What an agent says of itself, as it may go to a terminal.
+    """
+    value = value_of(head.headers, b"x-pico-version")[:MAX_VERSION].decode("latin-1")
+    return "".join(char for char in value if char.isprintable())
+
+
+def _status_of(upstream: TunnelUpstream, now: float) -> TunnelStatus:
+    session = upstream.session
+    return TunnelStatus(
+        number=upstream.number,
+        key=upstream.key,
+        address=upstream.address,
+        version=upstream.version,
+        capabilities=upstream.capabilities,
+        leaving=not upstream.available or (session is not None and session.going_away),
+        age=now - session.opened_at if session is not None else 0.0,
+        streams=upstream.streams,
+        idle_streams=upstream.idle,
+        in_flight=upstream.in_flight,
+        requests=upstream.requests,
+        bytes_received=upstream.bytes_received,
+        bytes_sent=upstream.bytes_sent,
+        rtt=session.rtt if session is not None else None,
+    )
 
 
 def _reason_text(reason: Failure) -> str:

@@ -49,9 +49,12 @@ class TunnelUpstream:
     Streams are opened for requests and kept for later ones when both sides allow it. The session owns the streams'
     transport; this object owns the idle ones in its pool.
 
+    :ivar number: by which operators know it.
     :ivar address: ``host:port`` of the agent as this node sees it.
     :ivar version: what the agent says that it is; empty for a Piko agent.
+    :ivar capabilities: what was agreed beyond Piko's bytes.
     :ivar pool_hits: requests that went over a stream that was there already.
+    :ivar streams_opened: those that were not.
     """
 
     __slots__ = (
@@ -64,11 +67,14 @@ class TunnelUpstream:
         "address",
         "available",
         "avoid_until",
+        "capabilities",
         "in_flight",
         "key",
+        "number",
         "pool_hits",
         "requests",
         "session",
+        "streams_opened",
         "version",
     )
 
@@ -82,6 +88,8 @@ class TunnelUpstream:
         clock: IReactorTime,
         deadlines: Deadlines,
         settings: PoolSettings,
+        number: int = 0,
+        capabilities: tuple[str, ...] = (),
     ) -> None:
         self._cache = cache
         self._clock = clock
@@ -93,12 +101,43 @@ class TunnelUpstream:
         self.address = address
         self.available = True
         self.avoid_until = 0.0
+        self.capabilities = capabilities
         self.in_flight = 0
         self.key = key
+        self.number = number
         self.pool_hits = 0
         self.requests = 0
         self.session: TunnelSession | None = None
+        self.streams_opened = 0
         self.version = version
+
+    @property
+    def streams(self) -> int:
+        """
+        Streams that are open, idle ones included.
+        """
+        return self.session.streams if self.session is not None else 0
+
+    @property
+    def idle(self) -> int:
+        """
+        Streams that are kept for a next request.
+        """
+        return len(self._pool)
+
+    @property
+    def bytes_received(self) -> int:
+        """
+        Bytes from the agent; nothing once the tunnel is gone.
+        """
+        return self.session.bytes_received if self.session is not None else 0
+
+    @property
+    def bytes_sent(self) -> int:
+        """
+        Bytes to the agent; nothing once the tunnel is gone.
+        """
+        return self.session.bytes_sent if self.session is not None else 0
 
     def acquire(self, exchange: Acquirer, fresh: bool) -> None:
         """
@@ -152,6 +191,7 @@ class TunnelUpstream:
         if session.ids_left < RETIRE and not session.going_away:
             # An agent of Pico's dials another tunnel now and lets this one go when that stands.
             session.go_away()
+        self.streams_opened += 1
         client = HTTPClientProtocol(self, self, cache=self._cache, limits=self._settings.limits)
         stream.attach(client)
         exchange.connected(client)

@@ -35,6 +35,8 @@ class HelpTests(SynchronousTestCase):
         ["server"],
         ["status"],
         ["status", "cluster", "nodes"],
+        ["status", "cluster", "node"],
+        ["status", "upstream", "tunnels"],
         ["status", "proxy", "endpoints"],
         ["status", "upstream", "endpoints"],
         ["config"],

@@ -4,6 +4,7 @@ The small HTTP sites for operators.
 
 from __future__ import annotations
 
+import gzip
 import json
 from io import BytesIO
 from typing import Protocol, cast
@@ -15,7 +16,19 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import IResource
 from zope.interface.verify import verifyObject
 
-from pico.net.site import HealthResource, JSONResource, MetricsResource, ReadyResource, make_site
+from pico.net.site import (
+    FolderResource,
+    HealthResource,
+    JSONResource,
+    MetricsResource,
+    Page,
+    Question,
+    ReadyResource,
+    error_page,
+    json_page,
+    make_site,
+    timestamp,
+)
 from pico.testing import HalfCloseRecordingProtocol, MemoryNetwork, MemoryTransport
 
 
@@ -44,21 +57,27 @@ class SiteTests(SynchronousTestCase):
         self.network = MemoryNetwork()
         self.ready = True
         self.value: object = {"b": [1, 2], "a": None}
-        self.accepted: list[str] = []
+        self.metrics = b"metric 1\n"
+        self.details: dict[str, object] = {}
 
-        def render(accept: str) -> tuple[bytes, bytes]:
-            self.accepted.append(accept)
-            return b"metric 1\n", b"text/plain; version=0.0.4"
+        def render(open_metrics: bool) -> tuple[bytes, bytes]:
+            return self.metrics, b"application/openmetrics-text" if open_metrics else b"text/plain; version=0.0.4"
+
+        def item(name: str, question: Question) -> Page:
+            if name == "none":
+                return error_page(404, "not found", "there is nothing called none")
+            return json_page([name, dict(question.arguments)])
 
         self.resources = {
             "/health": HealthResource(),
-            "/ready": ReadyResource(lambda: self.ready),
+            "/ready": ReadyResource(lambda: self.ready, lambda: self.details),
             "/metrics": MetricsResource(render),
             "/status/deep/thing": JSONResource(lambda: self.value),
             "/status/broken": JSONResource(lambda: 1 // 0),
             "/status/strange": JSONResource(lambda: {1: object()}),
+            "/status/items": FolderResource(lambda question: json_page(dict(question.arguments)), item),
         }
-        self.site = make_site(self.resources, timeout=30.0, clock=self.network.clock)
+        self.site = make_site(self.resources, timeout=30.0, max_connections=5, clock=self.network.clock)
         self.server = self.network.host("server")
         # Twisted's factories are generic in their protocol, and a reactor takes any.
         self.port = self.server.listenTCP(8002, cast(ServerFactory, self.site))
@@ -120,6 +139,12 @@ class SiteTests(SynchronousTestCase):
         self.value = []
         self.assertEqual(self.ask("/status/deep/thing")[2], b"[]\n")
 
+    def test_timestamp(self) -> None:
+        """
+        Times are in UTC and say so.
+        """
+        self.assertEqual((timestamp(0), timestamp(1e9 + 0.9)), ("1970-01-01T00:00:00Z", "2001-09-09T01:46:40Z"))
+
     def test_health_and_ready(self) -> None:
         """
         Health is always good; readiness is told by the status.
@@ -129,6 +154,8 @@ class SiteTests(SynchronousTestCase):
         self.ready = False
         self.assertEqual(self.ask("/health")[0], 200)
         self.assertEqual(self.ask("/ready")[::2], (503, b'{"status":"not ready"}\n'))
+        self.details = {"why": ["x"]}
+        self.assertEqual(self.ask("/ready")[::2], (503, b'{"status":"not ready","why":["x"]}\n'))
 
     def test_metrics(self) -> None:
         """
@@ -136,9 +163,49 @@ class SiteTests(SynchronousTestCase):
         """
         status, headers, body = self.ask("/metrics", "GET", "Accept: application/openmetrics-text")
         self.assertEqual((status, body), (200, b"metric 1\n"))
-        self.assertEqual(headers["content-type"], "text/plain; version=0.0.4")
-        self.ask("/metrics")
-        self.assertEqual(self.accepted, ["application/openmetrics-text", ""])
+        self.assertEqual(headers["content-type"], "application/openmetrics-text")
+        self.assertEqual(self.ask("/metrics")[1]["content-type"], "text/plain; version=0.0.4")
+
+    def test_gzip(self) -> None:
+        """
+        What is worth it is compressed for who takes that, and for nobody else.
+        """
+        self.assertNotIn("content-encoding", self.ask("/metrics", "GET", "Accept-Encoding: gzip")[1])
+        self.metrics = b"metric 1\n" * 1000
+        status, headers, body = self.ask("/metrics", "GET", "Accept-Encoding: gzip")
+        self.assertEqual((status, headers["content-encoding"]), (200, "gzip"))
+        self.assertEqual(int(headers["content-length"]), len(body))
+        self.assertLess(len(body), 1000)
+        self.assertEqual(gzip.decompress(body), self.metrics)
+        for accepted in ([], ["Accept-Encoding: br"], ["Accept-Encoding: gzip;q=0"]):
+            status, headers, body = self.ask("/metrics", "GET", *accepted)
+            self.assertEqual((status, body), (200, self.metrics))
+            self.assertNotIn("content-encoding", headers)
+
+    def test_folder(self) -> None:
+        """
+        A page has pages below it, by names that may be anything, and knows its query.
+        """
+        self.assertEqual(json.loads(self.ask("/status/items?a=1&b=%C3%A9&a=2&c")[2]), {"a": "1", "b": "\u00e9"})
+        self.assertEqual(json.loads(self.ask("/status/items/x%20%2F%C3%A9?n=1")[2]), ["x /\u00e9", {"n": "1"}])
+        self.assertEqual(json.loads(self.ask("/status/items/%FF")[2]), ["\ufffd", {}])
+        status, _, body = self.ask("/status/items/none")
+        self.assertEqual(
+            (status, json.loads(body)), (404, {"error": "not found", "detail": "there is nothing called none"})
+        )
+        for path in ("/status/items/", "/status/items/a/b"):
+            self.assertEqual(self.ask(path)[0], 404, path)
+
+    def test_too_many(self) -> None:
+        """
+        There is a limit to connections; those that end make room.
+        """
+        clients = [self.connect() for _ in range(5)]
+        refused = self.connect()
+        self.assertEqual((refused.lost, refused.received), (ConnectionLost, b""))
+        clients[0].transport.loseConnection()
+        self.network.pump()
+        self.assertEqual(self.ask("/health")[0], 200)
 
     def test_head(self) -> None:
         """
@@ -169,7 +236,20 @@ class SiteTests(SynchronousTestCase):
         ):
             status, headers, body = self.ask(path)
             self.assertEqual((status, headers["content-type"]), (404, "application/json"), path)
-            self.assertEqual(json.loads(body), {"error": "not found"})
+            self.assertEqual(json.loads(body)["error"], "not found")
+
+    def test_hint(self) -> None:
+        """
+        Who asks for what does not exist is told of what may be meant, else of all that there is.
+        """
+        for path, detail in (
+            ("/helth", "did you mean /health?"),
+            ("/status/deep/things?x=1", "did you mean /status/deep/thing?"),
+            ("/status/items/", "did you mean /status/items?"),
+            ("/", "there are " + ", ".join(self.resources)),
+            ("/" + "z" * 10_000, "there are " + ", ".join(self.resources)),
+        ):
+            self.assertEqual(json.loads(self.ask(path)[2]), {"error": "not found", "detail": detail})
 
     def test_method(self) -> None:
         """
@@ -178,7 +258,7 @@ class SiteTests(SynchronousTestCase):
         for method in ("POST", "PUT", "DELETE", "FROB"):
             status, headers, body = self.ask("/health", method, "Content-Length: 2", body=b"{}")
             self.assertEqual((status, headers["allow"]), (405, "get, head"))
-            self.assertEqual(json.loads(body), {"error": "method not allowed"})
+            self.assertEqual(json.loads(body)["error"], "method not allowed")
 
     def test_failure(self) -> None:
         """
@@ -266,6 +346,19 @@ class SiteTests(SynchronousTestCase):
         client.transport.resumeProducing()
         self.network.pump()
         self.assertEqual(client.lost, ConnectionLost)
+
+    def test_stop(self) -> None:
+        """
+        Connections do not outlive their port, and answers that are on their way do.
+        """
+        idle, asking = self.connect(), self.connect()
+        self.value = "x" * 1_000_000
+        asking.transport.write(b"GET /status/deep/thing HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.network.pump()
+        self.port.stopListening()
+        self.network.pump()
+        self.assertEqual((idle.read_ends, asking.read_ends), (1, 1))
+        self.assertIn(b"x" * 1_000_000, asking.received)
 
     def test_malformed(self) -> None:
         """

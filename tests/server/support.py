@@ -21,6 +21,7 @@ from pico.net.ports import make_client_endpoint
 from pico.server.node import make_server
 from pico.server.service import NodeService
 from pico.testing import MemoryNetwork, MemoryTransport, RecordingProtocol
+from tests.scrape import value_of
 
 PROXY, UPSTREAM, ADMIN = 8000, 8001, 8002
 
@@ -233,9 +234,7 @@ class World:
         """
         One of the metrics, by its name with labels.
         """
-        lines = self.look("/metrics").body.decode().splitlines()
-        found = [line.rpartition(" ")[2] for line in lines if line.startswith(name + " ")]
-        return float(found[0]) if found else 0.0
+        return value_of(self.look("/metrics").body.decode(), name)
 
 
 def request_bytes(method: str, path: str, *lines: str, body: bytes = b"") -> bytes:

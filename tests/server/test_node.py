@@ -540,8 +540,8 @@ class UpstreamSettingsTests(NodeTestCase):
             for _ in range(6):
                 self.world.say(service.connections[0], bytes(500_000))
             client.transport.pauseProducing()
-            before = self.world.number("pico_upstreams_bytes_received")
+            before = self.world.number("pico_upstreams_bytes_received_total")
             self.world.say(service.connections[0], bytes(800_000))
-            received[size] = self.world.number("pico_upstreams_bytes_received") - before
+            received[size] = self.world.number("pico_upstreams_bytes_received_total") - before
         self.assertLess(received[262_144], 500_000)
         self.assertGreater(received[1_048_576], 800_000)

@@ -206,7 +206,7 @@ class StoppedReaderTests(SystemTestCase):
         Wait until so many bytes, more than a window for each reader, have come through the node's tunnels.
         """
         eventually(
-            lambda: node.metrics()["pico_upstreams_bytes_received"] > size,
+            lambda: node.metrics()["pico_upstreams_bytes_received_total"] > size,
             f"{size} bytes to be on their way",
             interval=0.1,
         )
@@ -219,7 +219,7 @@ class StoppedReaderTests(SystemTestCase):
 
         def still() -> bool:
             metrics = node.metrics()
-            moved = metrics["pico_upstreams_bytes_received"] + metrics["pico_upstreams_bytes_sent"]
+            moved = metrics["pico_upstreams_bytes_received_total"] + metrics["pico_upstreams_bytes_sent_total"]
             if moved > last[0] + 10_000:
                 last[:] = [moved, time.monotonic()]
             return time.monotonic() - last[1] > 1.0

@@ -35,6 +35,7 @@ from pico.upstream.tunnel import PoolSettings
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
 from tests.client.support import RecordingUser, make_dialer
+from tests.scrape import value_of
 
 PORT = 8001
 
@@ -200,9 +201,7 @@ class PortTestCase(SynchronousTestCase):
         """
         A number of the metrics, by its name with labels.
         """
-        text = self.metrics.render("")[0].decode()
-        found = [line.rpartition(" ")[2] for line in text.splitlines() if line.startswith(name + " ")]
-        return float(found[0]) if found else 0.0
+        return value_of(self.metrics.render(False)[0].decode(), name)
 
     def assert_refused(self, peer: RecordingProtocol, status: int, error: str, what: object = None) -> list[bytes]:
         """
@@ -793,7 +792,7 @@ class ToldTests(PortTestCase):
         stream.write(b"x" * 1000)
         self.network.pump()
         self.assertEqual(self.number("pico_upstreams_streams"), 1)
-        sent, received = (self.number(f"pico_upstreams_bytes_{name}") for name in ("sent", "received"))
+        sent, received = (self.number(f"pico_upstreams_bytes_{name}_total") for name in ("sent", "received"))
         self.assertGreater(min(sent, received), 1000)
         tunnel.session.close()
         other.session.go_away()
@@ -801,8 +800,8 @@ class ToldTests(PortTestCase):
         self.assertEqual(self.number("pico_upstreams_connected_upstreams"), 2)
         self.assertEqual(self.number("pico_upstreams_registered_endpoints"), 1)
         self.assertEqual(self.number("pico_upstreams_streams"), 0)
-        self.assertGreaterEqual(self.number("pico_upstreams_bytes_sent"), sent)
-        self.assertGreaterEqual(self.number("pico_upstreams_bytes_received"), received)
+        self.assertGreaterEqual(self.number("pico_upstreams_bytes_sent_total"), sent)
+        self.assertGreaterEqual(self.number("pico_upstreams_bytes_received_total"), received)
 
     def test_in_flight(self) -> None:
         """

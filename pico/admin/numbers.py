@@ -1,0 +1,27 @@
+"""
+What a node is and knows of others, in numbers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pico.interfaces import INodeView
+from pico.metrics import Metrics, Samples
+
+#: What a node may be in the eyes of others; each has a number, be it 0.
+STATUSES = ("active", "unreachable", "left")
+
+
+def watch_node(metrics: Metrics, view: INodeView) -> None:
+    """
+    Show whether the node takes traffic, and how many nodes it knows.
+    """
+
+    def nodes() -> Samples:
+        counted = Counter(dict.fromkeys(STATUSES, 0))
+        counted.update(node.status for node in view.nodes())
+        return [((status,), count) for status, count in counted.items()]
+
+    metrics.gauges("pico_cluster_nodes", "Known nodes by status, this one included.", ["status"], nodes)
+    metrics.gauge("pico_node_ready", "1 while the node takes traffic, else 0.", lambda: float(bool(view.ready)))

@@ -1,0 +1,127 @@
+"""
+Questions to a site in memory, and a node that the tests make up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import attrs
+from twisted.internet.protocol import Factory, ServerFactory
+from twisted.web.server import Site
+from zope.interface import implementer
+
+from pico.interfaces import INodeView, ITunnels, NodeStatus, TunnelStatus
+from pico.names import DEFAULT_TENANT, EndpointKey, NodeId
+from pico.net.ports import make_client_endpoint
+from pico.testing import MemoryNetwork, RecordingProtocol
+from pico.testing.network import MemoryHost
+
+
+@attrs.frozen
+class Answer:
+    """
+    What a site has answered.
+
+    :ivar headers: by names in lower case.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> object:
+        """
+        The body, which must be JSON and say so.
+        """
+        if self.headers["content-type"] != "application/json":
+            raise AssertionError(self)
+        value: object = json.loads(self.body)
+        return value
+
+
+def ask(
+    network: MemoryNetwork, path: str, method: str = "GET", *headers: str, host: str = "node", port: int = 8002
+) -> Answer:
+    """
+    Send a request on a connection of its own.
+    """
+    reactor: MemoryHost = network.host("operator")
+    connecting = make_client_endpoint(reactor, host, port).connect(Factory.forProtocol(RecordingProtocol))
+    network.pump()
+    clients: list[RecordingProtocol] = []
+    connecting.addCallback(lambda protocol: clients.append(cast(RecordingProtocol, protocol)))
+    client = clients[0]
+    assert client.transport is not None
+    lines = [f"{method} {path} HTTP/1.1", "Host: admin", "Connection: close", *headers, "", ""]
+    client.transport.write("\r\n".join(lines).encode())
+    network.pump()
+    client.transport.loseConnection()
+    network.pump()
+    head, _, body = client.received.partition(b"\r\n\r\n")
+    first, *rest = head.decode().split("\r\n")
+    fields = (line.partition(": ") for line in rest)
+    return Answer(int(first.split()[1]), {name.lower(): value for name, _, value in fields}, body)
+
+
+def serve(network: MemoryNetwork, site: Site) -> None:
+    """
+    Let a site listen where :func:`ask` asks.
+    """
+    # Twisted's factories are generic in their protocol, and a reactor takes any.
+    network.host("node").listenTCP(8002, cast(ServerFactory, site))
+
+
+def tunnel(number: int, endpoint: str = "e", **facts: object) -> TunnelStatus:
+    """
+    Make up a tunnel.
+    """
+    made = TunnelStatus(
+        number=number,
+        key=EndpointKey(DEFAULT_TENANT, endpoint),
+        address=f"10.0.0.1:{number}",
+        version="0.1.0",
+        capabilities=("go-away",),
+        leaving=False,
+        age=90.0,
+        streams=3,
+        idle_streams=2,
+        in_flight=1,
+        requests=7,
+        bytes_received=100,
+        bytes_sent=200,
+        rtt=0.0125,
+    )
+    return attrs.evolve(made, **facts)  # type: ignore[arg-type]  # whatever a test wants to be different
+
+
+@implementer(INodeView, ITunnels)
+class MadeUpNode:
+    """
+    A node that says what it is told to say.
+    """
+
+    def __init__(self) -> None:
+        self.ready = True
+        self.known = [
+            NodeStatus(NodeId("n1"), "active", "10.0.0.9:8000", "10.0.0.9:8002", {"e": 2, "f": 1}),
+            NodeStatus(NodeId("n2"), "unreachable", "10.0.0.8:8000", "10.0.0.8:8002", {}),
+        ]
+        self.asked: list[tuple[str | None, int, int]] = []
+        self.found = [tunnel(1), tunnel(2)]
+
+    def nodes(self) -> Sequence[NodeStatus]:
+        return self.known
+
+    def upstream_endpoints(self) -> Mapping[str, int]:
+        return self.known[0].endpoints
+
+    def proxy_endpoints(self) -> Mapping[str, Sequence[str]]:
+        return {"e": ["10.0.0.1:1", "10.0.0.1:2"]}
+
+    def tunnels(self, endpoint: str | None, after: int, limit: int) -> tuple[Sequence[TunnelStatus], int]:
+        self.asked.append((endpoint, after, limit))
+        return self.found[:limit], 12
