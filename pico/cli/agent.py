@@ -9,6 +9,7 @@ import sys
 import click
 
 from pico.agent.events import AgentEvent
+from pico.cli.command import Argument, Option
 from pico.cli.options import TreeCommand, TreeGroup, load_config, settings_in, use_color
 from pico.config.agent import AgentConfig, ListenerConfig
 from pico.config.load import listener_of, with_listeners
@@ -18,6 +19,7 @@ from pico.errors import ConfigError
 @click.group("agent", cls=TreeGroup, tree=AgentConfig, invoke_without_command=True)
 @click.option(
     "--endpoints",
+    cls=Option,
     metavar="ENDPOINT/ADDR[,…]",
     multiple=True,
     help="Expose these: an endpoint's name, a slash, and the service's address (a port, host:port or URL).",
@@ -54,13 +56,22 @@ def agent(endpoints: tuple[str, ...], **values: object) -> None:
 
 
 @agent.command("http", cls=TreeCommand, tree=AgentConfig)
-@click.argument("endpoint")
-@click.argument("addr")
-@click.option("--timeout", metavar="DURATION", default="10s", show_default=True, help="For connecting to the service.")
-@click.option("--rewrite-host", is_flag=True, help="Let the service see its own address as Host.")
+@click.argument("endpoint", cls=Argument, explanation="The name by which clients reach the service.")
+@click.argument(
+    "addr", cls=Argument, explanation="The service: a port, host:port, or an http(s) URL with or without a path."
+)
+@click.option(
+    "--timeout",
+    cls=Option,
+    metavar="DURATION",
+    default="10s",
+    show_default=True,
+    help="For connecting to the service.",
+)
+@click.option("--rewrite-host", cls=Option, is_flag=True, help="Let the service see its own address as Host.")
 def http(endpoint: str, addr: str, timeout: str, rewrite_host: bool, **values: object) -> None:
     """
-    Expose one HTTP service. ADDR is a port, host:port or an http(s) URL with an optional path.
+    Expose one HTTP service.
 
     \b
     Example:
