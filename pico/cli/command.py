@@ -35,18 +35,6 @@ class Option(click.Option):
         super().__init__(declarations, **attrs)  # type: ignore[arg-type]  # click's own, passed on
         self.section = section
 
-    def choices(self) -> Sequence[str]:
-        """
-        The values that there are; empty when there are too many to name.
-        """
-        return tuple(map(str, self.type.choices)) if isinstance(self.type, click.Choice) else ()
-
-    def takes_file(self) -> bool:
-        """
-        Whether its value names a file.
-        """
-        return isinstance(self.type, click.Path)
-
 
 class Argument(click.Argument):
     """

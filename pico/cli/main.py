@@ -23,6 +23,7 @@ _COMMANDS = {
     "config": "Check or show a configuration.",
     "demo": "Run a node, a sample service and an agent.",
     "bench": "Measure beside nginx.",
+    "completion": "Let a shell complete command lines.",
     "help": "Explain a command.",
     "version": "Print the version.",
 }
