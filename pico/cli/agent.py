@@ -43,6 +43,18 @@ def agent(endpoints: tuple[str, ...], **values: object) -> None:
         if endpoints:
             raise click.UsageError("--endpoints goes without a command")
         return
+    listeners = listeners_of(endpoints)
+    if not listeners:
+        raise click.UsageError("nothing to expose: name an endpoint, as in --endpoints my-endpoint/localhost:4000")
+    run_agent(flags, listeners)
+
+
+def listeners_of(endpoints: tuple[str, ...]) -> list[ListenerConfig]:
+    """
+    Read the values of ``--endpoints``.
+
+    :raises click.BadParameter: with what would be right.
+    """
     listeners = []
     for text in ",".join(endpoints).split(","):
         if text.strip():
@@ -50,9 +62,7 @@ def agent(endpoints: tuple[str, ...], **values: object) -> None:
                 listeners.append(listener_of(text))
             except ValueError as error:
                 raise click.BadParameter(str(error), param_hint="--endpoints") from None
-    if not listeners:
-        raise click.UsageError("nothing to expose: name an endpoint, as in --endpoints my-endpoint/localhost:4000")
-    run_agent(flags, listeners)
+    return listeners
 
 
 @agent.command("http", cls=TreeCommand, tree=AgentConfig)

@@ -21,6 +21,7 @@ _COMMANDS = {
     "server": "Run a node.",
     "status": "Ask a node what it knows.",
     "config": "Check or show a configuration.",
+    "doctor": "See what would keep a node or an agent from working.",
     "demo": "Run a node, a sample service and an agent.",
     "bench": "Measure beside nginx.",
     "completion": "Let a shell complete command lines.",

@@ -199,6 +199,18 @@ def load_config(tree: type[Config], flags: dict[str, str]) -> Loaded[Config]:
 
     :raises ConfigError: with every fault, or when the file cannot be read.
     """
+    loaded = read_config(tree, flags)
+    for warning in loaded.warnings:
+        click.echo(f"pico: {warning}", err=True)
+    return loaded
+
+
+def read_config(tree: type[Config], flags: dict[str, str]) -> Loaded[Config]:
+    """
+    Read file, environment and flags.
+
+    :raises ConfigError: with every fault, or when the file cannot be read.
+    """
     path = flags.pop("config.path", os.environ.get("PICO_CONFIG__PATH", ""))
     expand_env = flags.pop("config.expand_env", "") == "true"
     text = None
@@ -212,10 +224,7 @@ def load_config(tree: type[Config], flags: dict[str, str]) -> Loaded[Config]:
         if expand_env:
             text = expand(text, os.environ)
     environment = {name: value for name, value in os.environ.items() if name != "PICO_CONFIG__PATH"}
-    loaded = load(tree, yaml_text=text, yaml_source=path, environment=environment, flags=flags)
-    for warning in loaded.warnings:
-        click.echo(f"pico: {warning}", err=True)
-    return loaded
+    return load(tree, yaml_text=text, yaml_source=path, environment=environment, flags=flags)
 
 
 def use_color() -> bool:

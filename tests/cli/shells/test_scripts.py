@@ -78,7 +78,7 @@ def run(command: Sequence[str], script: str, directory: str = ".") -> str:
         capture_output=True,
         text=True,
         cwd=directory,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        env={"PATH": os.environ["PATH"], "HOME": os.path.abspath(directory)},
         timeout=60,
         check=True,
     )
