@@ -51,7 +51,7 @@ coverage: $(STAMP)
 	@$(BIN)/coverage run -m twisted.trial --reporter=text $$($(BIN)/python -m tests.units) && $(BIN)/coverage report --skip-covered
 
 bench: $(STAMP)
-	@$(BIN)/pico bench --docs docs/benchmarks.md --output bench-results/latest.json
+	@$(BIN)/pico bench nginx --docs docs/benchmarks.md --output bench-results/latest.json
 
 interop: $(STAMP)
 	@$(BIN)/python -m tests.interop.run

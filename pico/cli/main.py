@@ -23,7 +23,7 @@ _COMMANDS = {
     "config": "Check or show a configuration.",
     "doctor": "See what would keep a node or an agent from working.",
     "demo": "Run a node, a sample service and an agent.",
-    "bench": "Measure beside nginx.",
+    "bench": "Make load for a node, or compare with nginx.",
     "completion": "Let a shell complete command lines.",
     "help": "Explain a command.",
     "version": "Print the version.",
