@@ -150,7 +150,6 @@ def run_agent(flags: dict[str, str], listeners: list[ListenerConfig] | None) -> 
         color=use_color(),
     )
     output = AgentOutput(config, sys.stdout)
-    output.introduce()
     progress = AgentProgress([listener.endpoint_id for listener in config.listeners])
 
     def on_event(event: AgentEvent) -> None:
@@ -158,6 +157,7 @@ def run_agent(flags: dict[str, str], listeners: list[ListenerConfig] | None) -> 
         output.event(event)
 
     service = make_agent(config, tcp, clock=clock, on_event=on_event, requests=output.shows_requests)
+    output.introduce()
     supervised = Supervisor(clock).watch(
         service, lambda: progress.status if service.running else "stopping", progress.when_tried
     )

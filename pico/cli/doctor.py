@@ -177,7 +177,7 @@ def _examine(
     file = flags.get("config.path", os.environ.get("PICO_CONFIG__PATH", ""))
     as_json = (output or outer_output) == "json"
     findings = []
-    width = shutil.get_terminal_size().columns if is_terminal(sys.stdout) else 0
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     color = use_color_on(sys.stdout)
     for finding in _or_invalid(look, flags, limit):
         findings.append(finding)
