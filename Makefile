@@ -77,7 +77,7 @@ coverage: $(STAMP)
 	@$(BIN)/coverage run -m twisted.trial --reporter=text $$($(BIN)/python -m tests.units) && $(BIN)/coverage report --skip-covered
 
 bench: $(COMPILED_STAMP)
-	@$(COMPILED)/bin/pico bench --docs docs/benchmarks.md --output bench-results/latest.json
+	@$(COMPILED)/bin/pico bench nginx --docs docs/benchmarks.md --output bench-results/latest.json
 
 interop: $(STAMP)
 	@$(BIN)/python -m tests.interop.run

@@ -24,7 +24,7 @@ LINES: list[set[str]] = [
     {"proxy", "admin"},
     {"server"},
     {"testing"},
-    {"bench", "demo"},
+    {"bench", "demo", "doctor"},
     {"cli"},
     {"__main__"},
 ]

@@ -1,5 +1,5 @@
 """
-``python -m pico.bench``: the same as ``pico bench``.
+``python -m pico.bench``: the same as ``pico bench nginx``.
 """
 
 from __future__ import annotations

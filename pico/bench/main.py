@@ -4,7 +4,6 @@ One run of the benchmark, from the search for its tools to the report.
 
 from __future__ import annotations
 
-import resource
 import signal
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from pico.bench.children import Children
 from pico.bench.conditions import find_conditions
 from pico.bench.faults import BenchError
 from pico.bench.figures import Figures
+from pico.bench.files import raise_open_files
 from pico.bench.measures import make_measures
 from pico.bench.page import make_page
 from pico.bench.plan import Plan, make_plan
@@ -50,22 +50,22 @@ def run_bench(*, quick: bool, output: Path | None, docs: Path | None, only: Sequ
     try:
         plan = make_plan(quick=quick, only=only)
     except ValueError as error:
-        print(f"pico bench: {error}", file=sys.stderr)
+        print(f"pico bench nginx: {error}", file=sys.stderr)
         return 2
     try:
         report = measure(plan, find_tools(), PICO_COMMAND)
     except BenchError as error:
-        print(f"pico bench: {error}", file=sys.stderr)
+        print(f"pico bench nginx: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("pico bench: interrupted", file=sys.stderr)
+        print("pico bench nginx: interrupted", file=sys.stderr)
         return 130
     print("\n".join(text_lines(report)))
     try:
         _write(output, make_json(report))
         _write(docs, make_page(report))
     except OSError as error:
-        print(f"pico bench: {error}", file=sys.stderr)
+        print(f"pico bench nginx: {error}", file=sys.stderr)
         return 1
     return 1 if report.figures.faults else 0
 
@@ -79,7 +79,7 @@ def measure(plan: Plan, tools: Tools, pico: Sequence[str]) -> Report:
     """
     start = time.monotonic()
     conditions = find_conditions(tools, plan, datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"))
-    _raise_open_files()
+    raise_open_files(_OPEN_FILES)
     with ExitStack() as stack:
         progress = Progress(sys.stderr, plan.steps)
         stack.callback(progress.end)
@@ -153,13 +153,3 @@ def _ending(children: Children) -> Iterator[None]:
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
-
-
-def _raise_open_files() -> None:
-    """
-    Let this process and its children open as many files as they may, up to what a run takes.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < limit:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

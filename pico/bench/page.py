@@ -46,7 +46,7 @@ _AFTER = """\
   top.
 - **from start to ready**: from the command until `/ready` answers 200.
 
-Repeat it with `make bench`, or `pico bench --quick` for a first impression. It needs nginx and wrk (Debian:
+Repeat it with `make bench`, or `pico bench nginx --quick` for a first impression. It needs nginx and wrk (Debian:
 `apt-get install nginx-light wrk`), an otherwise idle machine, and some minutes.
 """
 

@@ -9,6 +9,7 @@ import sys
 import click
 
 from pico.agent.events import AgentEvent
+from pico.cli.command import Argument, Option
 from pico.cli.options import TreeCommand, TreeGroup, load_config, settings_in, use_color
 from pico.config.agent import AgentConfig, ListenerConfig
 from pico.config.load import listener_of, with_listeners
@@ -18,6 +19,7 @@ from pico.errors import ConfigError
 @click.group("agent", cls=TreeGroup, tree=AgentConfig, invoke_without_command=True)
 @click.option(
     "--endpoints",
+    cls=Option,
     metavar="ENDPOINT/ADDR[,…]",
     multiple=True,
     help="Expose these: an endpoint's name, a slash, and the service's address (a port, host:port or URL).",
@@ -41,6 +43,18 @@ def agent(endpoints: tuple[str, ...], **values: object) -> None:
         if endpoints:
             raise click.UsageError("--endpoints goes without a command")
         return
+    listeners = listeners_of(endpoints)
+    if not listeners:
+        raise click.UsageError("nothing to expose: name an endpoint, as in --endpoints my-endpoint/localhost:4000")
+    run_agent(flags, listeners)
+
+
+def listeners_of(endpoints: tuple[str, ...]) -> list[ListenerConfig]:
+    """
+    Read the values of ``--endpoints``.
+
+    :raises click.BadParameter: with what would be right.
+    """
     listeners = []
     for text in ",".join(endpoints).split(","):
         if text.strip():
@@ -48,19 +62,26 @@ def agent(endpoints: tuple[str, ...], **values: object) -> None:
                 listeners.append(listener_of(text))
             except ValueError as error:
                 raise click.BadParameter(str(error), param_hint="--endpoints") from None
-    if not listeners:
-        raise click.UsageError("nothing to expose: name an endpoint, as in --endpoints my-endpoint/localhost:4000")
-    run_agent(flags, listeners)
+    return listeners
 
 
 @agent.command("http", cls=TreeCommand, tree=AgentConfig)
-@click.argument("endpoint")
-@click.argument("addr")
-@click.option("--timeout", metavar="DURATION", default="10s", show_default=True, help="For connecting to the service.")
-@click.option("--rewrite-host", is_flag=True, help="Let the service see its own address as Host.")
+@click.argument("endpoint", cls=Argument, explanation="The name by which clients reach the service.")
+@click.argument(
+    "addr", cls=Argument, explanation="The service: a port, host:port, or an http(s) URL with or without a path."
+)
+@click.option(
+    "--timeout",
+    cls=Option,
+    metavar="DURATION",
+    default="10s",
+    show_default=True,
+    help="For connecting to the service.",
+)
+@click.option("--rewrite-host", cls=Option, is_flag=True, help="Let the service see its own address as Host.")
 def http(endpoint: str, addr: str, timeout: str, rewrite_host: bool, **values: object) -> None:
     """
-    Expose one HTTP service. ADDR is a port, host:port or an http(s) URL with an optional path.
+    Expose one HTTP service.
 
     \b
     Example:
@@ -129,7 +150,6 @@ def run_agent(flags: dict[str, str], listeners: list[ListenerConfig] | None) -> 
         color=use_color(),
     )
     output = AgentOutput(config, sys.stdout)
-    output.introduce()
     progress = AgentProgress([listener.endpoint_id for listener in config.listeners])
 
     def on_event(event: AgentEvent) -> None:
@@ -137,6 +157,7 @@ def run_agent(flags: dict[str, str], listeners: list[ListenerConfig] | None) -> 
         output.event(event)
 
     service = make_agent(config, tcp, clock=clock, on_event=on_event, requests=output.shows_requests)
+    output.introduce()
     supervised = Supervisor(clock).watch(
         service, lambda: progress.status if service.running else "stopping", progress.when_tried
     )

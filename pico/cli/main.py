@@ -5,12 +5,14 @@ The root of the ``pico`` command.
 from __future__ import annotations
 
 import sys
-from difflib import get_close_matches
 from importlib import import_module
+from typing import cast
 
 import click
 
 from pico import __version__
+from pico.cli.command import Group
+from pico.cli.wrong_use import in_brief
 from pico.errors import PicoError
 
 #: Commands in the order of the help. Each is imported when it is used: starting a node must not wait for the rest.
@@ -19,16 +21,35 @@ _COMMANDS = {
     "server": "Run a node.",
     "status": "Ask a node what it knows.",
     "config": "Check or show a configuration.",
+    "doctor": "See what would keep a node or an agent from working.",
     "demo": "Run a node, a sample service and an agent.",
-    "bench": "Measure beside nginx.",
+    "bench": "Make load for a node, or compare with nginx.",
+    "completion": "Let a shell complete command lines.",
+    "help": "Explain a command.",
     "version": "Print the version.",
 }
 
 
-class Root(click.Group):
+class Root(Group):
     """
-    The commands, loaded when needed, with a hint at the nearest one for a misspelled name.
+    The commands, loaded when needed.
     """
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
+    ) -> click.Context:
+        """
+        Read the beginning of the command line.
+        """
+        with in_brief():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """
+        Read the rest of the command line, and do what it says.
+        """
+        with in_brief():
+            return cast(object, super().invoke(ctx))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """
@@ -45,18 +66,6 @@ class Root(click.Group):
         command = getattr(import_module(f"pico.cli.{cmd_name}"), cmd_name)
         return command if isinstance(command, click.Command) else None
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """
-        Find the command, or say what may be meant.
-        """
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            near = get_close_matches(args[0], _COMMANDS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            ctx.fail(f"No such command {args[0]!r}.{hint}")
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """
         Write the commands without loading them.
@@ -65,17 +74,26 @@ class Root(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="pico", message="%(prog)s %(version)s")
+@click.group(
+    cls=Root,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(__version__, prog_name="pico", message="%(prog)s %(version)s", help="Show the version.")
 def pico() -> None:
     """
     A self-hosted tunnelling reverse proxy.
+
+    "pico COMMAND --help" and "pico help COMMAND" explain a command.
 
     \b
     Example:
       pico server &
       pico agent --endpoints my-endpoint/localhost:4000
     """
+    ctx = click.get_current_context()
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), color=ctx.color)
 
 
 def main() -> None:

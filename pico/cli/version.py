@@ -4,18 +4,43 @@
 
 from __future__ import annotations
 
+import json
+import platform
+import sys
+from importlib.metadata import version as version_of
+
 import click
 
 from pico import __version__
+from pico.cli.command import Command, Option
 
 
-@click.command("version")
-def version() -> None:
+@click.command("version", cls=Command)
+@click.option(
+    "-o",
+    "--output",
+    cls=Option,
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the answer.",
+)
+def version(output: str) -> None:
     """
-    Print the version.
+    Print the version of Pico, and of what it runs on.
 
     \b
     Example:
-      pico version
+      pico version -o json
     """
-    click.echo(f"pico {__version__}")
+    versions = {
+        "version": __version__,
+        "python": platform.python_version(),
+        "twisted": version_of("twisted"),
+        "platform": f"{sys.platform}-{platform.machine()}",
+    }
+    if output == "json":
+        click.echo(json.dumps(versions, indent=2))
+        return
+    for name, value in versions.items():
+        click.echo(f"{'pico' if name == 'version' else name} {value}")

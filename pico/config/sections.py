@@ -16,10 +16,10 @@ class AccessLog(msgspec.Struct, frozen=True, kw_only=True):
     A line for every request.
     """
 
-    level: Annotated[str, Setting(Kind.LEVEL, "Level of the lines; answers of 500 and more are warnings at least.")] = (
-        "info"
-    )
-    disable: Annotated[bool, Setting(Kind.BOOL, "Write no line.")] = False
+    level: Annotated[
+        str, Setting(Kind.LEVEL, "Level of the access log; answers of 500 and more are warnings at least.")
+    ] = "info"
+    disable: Annotated[bool, Setting(Kind.BOOL, "Write no access log.")] = False
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):

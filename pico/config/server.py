@@ -67,7 +67,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     max_tunnels: Annotated[int, Setting(Kind.COUNT, "Tunnels on this node.")] = 20_000
     max_streams: Annotated[int, Setting(Kind.COUNT, "Streams in one tunnel.")] = 10_000
     idle_streams: Annotated[int, Setting(Kind.COUNT, "Idle streams kept in one tunnel.")] = 256
-    idle_stream_timeout: Annotated[float, Setting(Kind.DURATION, "How long they are kept.")] = 60.0
+    idle_stream_timeout: Annotated[float, Setting(Kind.DURATION, "How long an idle stream is kept.")] = 60.0
     max_window: Annotated[
         int, Setting(Kind.SIZE, "How far one stream's receive window may grow; 256KiB and less never.")
     ] = 4 * 1024 * 1024

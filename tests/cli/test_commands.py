@@ -6,20 +6,13 @@ from __future__ import annotations
 
 import io
 
-from click.testing import CliRunner, Result
+import click
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.agent.events import RequestServed
 from pico.cli.agent_output import AgentOutput
-from pico.cli.main import pico
 from pico.config.agent import AgentConfig, ListenerConfig
-
-
-def invoke(*arguments: str) -> Result:
-    """
-    Run a command in this process.
-    """
-    return CliRunner().invoke(pico, list(arguments), prog_name="pico")
+from tests.cli.invoking import commands, invoke
 
 
 class HelpTests(SynchronousTestCase):
@@ -27,40 +20,24 @@ class HelpTests(SynchronousTestCase):
     Every command explains itself.
     """
 
-    COMMANDS: tuple[list[str], ...] = (
-        [],
-        ["agent"],
-        ["agent", "http"],
-        ["agent", "start"],
-        ["server"],
-        ["status"],
-        ["status", "cluster", "nodes"],
-        ["status", "cluster", "node"],
-        ["status", "upstream", "tunnels"],
-        ["status", "proxy", "endpoints"],
-        ["status", "upstream", "endpoints"],
-        ["config"],
-        ["demo"],
-        ["bench"],
-        ["version"],
-    )
-
     def test_help(self) -> None:
         """
-        Help is there under both names, with an example.
+        Help is there under both names, with an example (but for groups within groups).
         """
-        for command in self.COMMANDS:
+        for path, command in commands():
+            if len(path) > 1 and (isinstance(command, click.Group) or path[0] == "config"):
+                continue
             for flag in ("-h", "--help"):
-                result = invoke(*command, flag)
-                self.assertEqual(result.exit_code, 0, command)
-                self.assertIn("Example", result.output, command)
+                result = invoke(*path, flag)
+                self.assertEqual(result.exit_code, 0, path)
+                self.assertIn("Example", result.output, path)
 
     def test_flags_of_a_node(self) -> None:
         """
         All settings are flags, with default and unit, by section.
         """
         text = " ".join(invoke("server", "-h").output.split())
-        for part in ("Proxy:", "Upstream:", "--proxy.timeout DURATION", "[default: 30s]", "[default: 64KiB]"):
+        for part in ("Proxy port:", "Upstream port:", "--proxy.timeout DURATION", "[default: 30s]", "[default: 64KiB]"):
             self.assertIn(part, text)
 
     def test_did_you_mean(self) -> None:

@@ -1,0 +1,99 @@
+"""
+A command line that cannot be understood: what is said about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import IO
+
+import click
+
+
+class WrongUse(click.UsageError):
+    """
+    Wrong use in two lines: what is wrong, and where help is. Exit status 2.
+    """
+
+    def show(self, file: IO[str] | None = None) -> None:
+        """
+        Print it.
+        """
+        name = self.ctx.command_path if self.ctx is not None else "pico"
+        click.echo(f"{name}: {self.message}\nTry '{name} --help'.", file=file, err=file is None)
+
+
+@contextmanager
+def in_brief(ctx: click.Context | None = None) -> Iterator[None]:
+    """
+    Shorten what click says of wrong use, whatever class the command has.
+
+    :param ctx: for errors that do not know where they belong.
+    """
+    try:
+        yield
+    except WrongUse:
+        raise
+    except click.UsageError as error:
+        raise WrongUse(wording_of(error), error.ctx or ctx) from None
+
+
+def wording_of(error: click.UsageError) -> str:
+    """
+    Word an error in one line.
+    """
+    command = error.ctx.command if error.ctx is not None else None
+    if isinstance(error, click.NoSuchOption):
+        near = nearest(error.option_name, flags_of(command) if command is not None else ())
+        return f"No such option {error.option_name!r}." + (f" Did you mean {near!r}?" if near else "")
+    if isinstance(command, click.Group) and error.ctx is not None and not error.ctx.args and _asks_for_help(error):
+        return which_one(command.list_commands(error.ctx))
+    return " ".join(error.format_message().split())
+
+
+def which_one(names: Sequence[str]) -> str:
+    """
+    Ask which of a group's commands is meant.
+    """
+    *most, last = names
+    return f"Which command? {', '.join(most)}{' or ' if most else ''}{last}."
+
+
+def nearest(word: str, words: Sequence[str]) -> str:
+    """
+    The word that may be meant; empty if none is near.
+    """
+    return next(iter(get_close_matches(word, words, n=1)), "")
+
+
+def flags_of(command: click.Command) -> list[str]:
+    """
+    All flags of a command, with their dashes.
+    """
+    return [name for param in command.params for name in (*param.opts, *param.secondary_opts) if name.startswith("-")]
+
+
+def did_you_mean(name: str, group: click.Group, ctx: click.Context) -> str:
+    """
+    A hint at the command that may be meant: one of the group's with a name like it, or one further down with this name.
+    """
+    near = nearest(name, group.list_commands(ctx))
+    if not near:
+        near = next((path for path in _paths(group, ctx) if path.split()[-1] == name), "")
+    return f" Did you mean {near!r}?" if near else ""
+
+
+def _paths(group: click.Group, ctx: click.Context, above: str = "") -> Iterator[str]:
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
+        path = f"{above} {name}".strip()
+        yield path
+        if isinstance(command, click.Group):
+            yield from _paths(command, ctx, path)
+
+
+def _asks_for_help(error: click.UsageError) -> bool:
+    # A group without arguments shows its whole help as the error (click 8.2 and later).
+    return type(error).__name__ == "NoArgsIsHelpError"

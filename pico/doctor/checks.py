@@ -1,0 +1,100 @@
+"""
+What is looked at, for a node and for an agent.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+
+from pico.client.urls import parse_node_url
+from pico.config.addresses import parse_address
+from pico.config.agent import AgentConfig
+from pico.config.server import ServerConfig
+from pico.doctor.clocks import judge_clock
+from pico.doctor.finding import Check, Finding, Level, warn
+from pico.doctor.limits import look_at_open_files
+from pico.doctor.node import Account, look_at_endpoint, look_at_node
+from pico.doctor.ports import Port, look_at_ports
+from pico.doctor.running import running_node
+from pico.doctor.services import look_at_service
+from pico.doctor.supervision import look_at_supervisor
+
+#: The endpoint that is asked for when none is configured.
+_NO_ENDPOINT = "pico-doctor"
+
+
+def checks_of_server(config: ServerConfig, limit: float) -> Sequence[Check]:
+    """
+    What a node needs.
+
+    :param limit: seconds for each check.
+    """
+    # Several waits of one check come one after the other, and must fit into its time.
+    step = limit / 5
+    ports = [
+        Port("proxy", parse_address(config.proxy.bind_addr), config.proxy.advertise_addr),
+        Port(
+            "upstream",
+            parse_address(config.upstream.bind_addr),
+            config.upstream.advertise_addr,
+            told=bool(config.upstream.advertise_addr),
+        ),
+        Port("admin", parse_address(config.admin.bind_addr), config.admin.advertise_addr),
+    ]
+    running = partial(running_node, ports[-1].address, step)
+    connections = config.proxy.http.max_connections + config.upstream.max_tunnels
+    return [
+        Check("ports", partial(look_at_ports, ports, limit=step, running=running)),
+        Check(
+            "open files",
+            partial(look_at_open_files, connections, "proxy.http.max_connections and upstream.max_tunnels"),
+        ),
+        *_of_everybody(),
+    ]
+
+
+def checks_of_agent(config: AgentConfig, limit: float) -> tuple[Sequence[Check], Sequence[Check]]:
+    """
+    What an agent needs.
+
+    :param limit: seconds for each check.
+    :return: what to look at first, and what there is to look at if the findings of that say that there is a node.
+    :raises pico.errors.ConfigError: the node's URL cannot be used.
+    """
+    url = parse_node_url(config.connect.url)
+    account = Account(config.connect.token, config.connect.tenant_id)
+    step = limit / 3
+    endpoints = list(dict.fromkeys(listener.endpoint_id for listener in config.listeners)) or [_NO_ENDPOINT]
+    idle = sum(listener.http_client.max_idle_conns for listener in config.listeners)
+    first = [
+        Check("node", partial(look_at_node, url, step)),
+        *(Check(f"service of {each.endpoint_id}", partial(look_at_service, each, step)) for each in config.listeners),
+        *([] if config.listeners else [Check("listeners", _nothing_exposed)]),
+        Check("open files", partial(look_at_open_files, idle + len(endpoints), "http_client.max_idle_conns")),
+        *_of_everybody(),
+    ]
+    second = [
+        Check(f"endpoint {endpoint}", partial(look_at_endpoint, url, endpoint, account, step)) for endpoint in endpoints
+    ]
+    return first, second
+
+
+def node_was_reached(findings: Iterable[Finding]) -> bool:
+    """
+    Whether findings say that there is a node to ask.
+    """
+    return not any(finding.subject == "node" and finding.level is Level.FAIL for finding in findings)
+
+
+def _of_everybody() -> list[Check]:
+    return [
+        Check("clock", lambda: [judge_clock(time.time())]),
+        Check("supervisor", partial(look_at_supervisor, os.environ)),
+    ]
+
+
+def _nothing_exposed() -> Iterator[Finding]:
+    yield warn("listeners", "nothing is exposed", "list endpoints under listeners, or name them on the command line")
