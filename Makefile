@@ -65,7 +65,7 @@ system: $(STAMP)
 	@$(BIN)/python -m twisted.trial --reporter=verbose tests.system
 
 lint: $(STAMP)
-	@$(BIN)/ruff check pico twisted tests && $(BIN)/ruff format --check pico twisted tests
+	@$(BIN)/ruff check pico twisted tests setup.py && $(BIN)/ruff format --check pico twisted tests setup.py
 
 format: $(STAMP)
 	@$(BIN)/ruff check --fix -q pico twisted tests; $(BIN)/ruff format -q pico twisted tests

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Extension, setup
 
 #: Modules whose classes mypyc makes into native ones. Those that define zope interfaces or inherit from Twisted's
 #: classes cannot be among them.
@@ -27,6 +27,7 @@ COMPILED = (
     "net/http/gateway.py",
     "net/http/pool.py",
     "net/http/server.py",
+    "net/http/tally.py",
     "tunnel/session.py",
     "tunnel/stream.py",
     "upstream/balancing.py",
@@ -43,7 +44,7 @@ COMPILED = (
 )
 
 
-def _extensions() -> list[object]:
+def _extensions() -> list[Extension]:
     if os.environ.get("PICO_COMPILE", "") not in ("1", "yes", "true"):
         return []
     if not {"bdist_wheel", "build", "build_ext", "editable_wheel"} & set(sys.argv):
@@ -57,7 +58,8 @@ def _extensions() -> list[object]:
         ) from None
     package = Path(__file__).parent / "pico"
     paths = sorted({path for pattern in COMPILED for path in package.glob(pattern) if path.name != "__init__.py"})
-    return list(mypycify([str(path.relative_to(package.parent)) for path in paths], target_dir="build/mypyc"))
+    made = mypycify([str(path.relative_to(package.parent)) for path in paths], target_dir="build/mypyc")
+    return [extension for extension in made if isinstance(extension, Extension)]
 
 
 setup(ext_modules=_extensions())
