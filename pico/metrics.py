@@ -2,7 +2,7 @@
 Numbers that cost nothing to count.
 
 A counter here is an object with a plain attribute: the hot path writes ``requests.value += 1``. Only when somebody
-asks are they turned into Prometheus' text, through prometheus-client's own collector interface.
+asks are they turned into text.
 
 Label values come from sets that the program bounds itself, never from outside: see :func:`method_label`,
 :func:`status_label`. Should one grow all the same, a family stops at :data:`MAX_SERIES`, and what comes after that is
@@ -16,20 +16,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Generic, TypeVar
 
-import attrs
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.exposition import generate_latest
-from prometheus_client.openmetrics import exposition as open_metrics_text
 from prometheus_client.registry import Collector
+
+from pico.exposition import Description, Exposition, Kind, Samples
 
 #: Upper bounds in seconds, those of Piko's latency histograms.
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 #: Upper bounds in bytes, 256 · 4ⁿ.
 SIZE_BUCKETS = tuple(float(256 * 4**n) for n in range(8))
-
-_TEXT = b"text/plain; version=0.0.4; charset=utf-8"
-_OPEN_METRICS = b"application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 #: The label of whatever has no series of its own.
 OTHER = "other"
@@ -45,9 +39,6 @@ _METHODS = {
 #: Those that are registered, and 499 for a client that did not wait.
 _STATUSES = {int(status): str(int(status)) for status in HTTPStatus} | {499: "499"}
 
-#: Values of the labels of a sample, and the sample.
-Samples = Iterable[tuple[Sequence[str], float]]
-
 
 def method_label(method: bytes) -> str:
     """
@@ -61,31 +52,6 @@ def status_label(status: int) -> str:
     The label of a response's status; one for all that are not registered, which a service may make up.
     """
     return _STATUSES.get(status, OTHER)
-
-
-class Kind:
-    """
-    The types of metrics, as Prometheus calls them.
-    """
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-@attrs.frozen
-class Description:
-    """
-    What a metric is.
-
-    :ivar name: as it is shown, that of a counter with its ``_total``.
-    :ivar kind: one of :class:`Kind`.
-    """
-
-    name: str
-    kind: str
-    help: str
-    labels: tuple[str, ...] = ()
 
 
 class Number:
@@ -122,18 +88,6 @@ class Distribution:
             self.counts[bisect_left(bounds, value)] += 1
         self.total += value
 
-    def cumulative(self) -> list[tuple[str, float]]:
-        """
-        The buckets as Prometheus wants them: each with all that is below its bound.
-        """
-        pairs: list[tuple[str, float]] = []
-        count = 0
-        for bound, own in zip(self.bounds, self.counts, strict=False):
-            count += own
-            pairs.append((str(bound), count))
-        pairs.append(("+Inf", count + self.counts[-1]))
-        return pairs
-
 
 Child = TypeVar("Child")
 
@@ -163,7 +117,7 @@ class Children(dict[tuple[str, ...], Child], Generic[Child]):
         return child
 
 
-class Metrics(Collector):
+class Metrics:
     """
     All numbers of one process, by name.
     """
@@ -171,10 +125,8 @@ class Metrics(Collector):
     def __init__(self, max_series: int = MAX_SERIES) -> None:
         self._max_series = max_series
         self._descriptions: dict[str, Description] = {}
-        self._families: list[Callable[[], Iterable[Metric]]] = []
+        self._families: list[Callable[[Exposition], None]] = []
         self._foreign: list[Collector] = []
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)
 
     def counter(self, name: str, help_text: str, read: Callable[[], float] | None = None) -> Number:
         """
@@ -226,16 +178,11 @@ class Metrics(Collector):
         for description in descriptions:
             self._describe(description)
 
-        def collect() -> Iterator[Metric]:
+        def write(text: Exposition) -> None:
             for description, samples in zip(descriptions, read(), strict=True):
-                family = (CounterMetricFamily if description.kind == Kind.COUNTER else GaugeMetricFamily)(
-                    description.name, description.help, labels=description.labels
-                )
-                for values, value in samples:
-                    family.add_metric(values, value)
-                yield family
+                text.add(description, samples)
 
-        self._families.append(collect)
+        self._families.append(write)
 
     def histogram(self, name: str, help_text: str, bounds: Sequence[float]) -> Distribution:
         """
@@ -250,42 +197,27 @@ class Metrics(Collector):
         Make a histogram with labels.
         """
         children = Children(lambda: Distribution(bounds), self._max_series)
-        self._describe(Description(name, Kind.HISTOGRAM, help_text, tuple(labels)))
+        description = Description(name, Kind.HISTOGRAM, help_text, tuple(labels))
+        self._describe(description)
 
-        def collect() -> Iterator[Metric]:
-            family = HistogramMetricFamily(name, help_text, labels=labels)
-            for values, distribution in children.items():
-                family.add_metric(values, distribution.cumulative(), distribution.total)
-            yield family
+        def write(text: Exposition) -> None:
+            samples = ((values, child.counts, child.total) for values, child in children.items())
+            text.add_histogram(description, bounds, samples)
 
-        self._families.append(collect)
+        self._families.append(write)
         return children
 
     def register(self, collector: Collector) -> None:
         """
-        Show what another collector has, such as prometheus-client's own numbers of the process.
+        Show what another collector has, such as prometheus-client's own numbers of the process; counters and gauges.
         """
         self._foreign.append(collector)
-        self._registry.register(collector)
-
-    def collect(self) -> Iterator[Metric]:
-        """
-        Prometheus-client's call.
-        """
-        for family in self._families:
-            yield from family()
 
     def descriptions(self) -> list[Description]:
         """
         What there is, those of other collectors last.
         """
-        found = list(self._descriptions.values())
-        for collector in self._foreign:
-            for metric in collector.collect():
-                name = metric.name + "_total" if metric.type == Kind.COUNTER else metric.name
-                labels = sorted({label for sample in metric.samples for label in sample.labels})
-                found.append(Description(name, metric.type, metric.documentation, tuple(labels)))
-        return found
+        return [*self._descriptions.values(), *(description for description, _ in self._of_others())]
 
     def render(self, open_metrics: bool) -> tuple[bytes, bytes]:
         """
@@ -294,11 +226,24 @@ class Metrics(Collector):
         :param open_metrics: in the format of OpenMetrics 1.0, else in the text format of Prometheus.
         :return: the text and its content type.
         """
-        if open_metrics:
-            # prometheus-client has left this one function without annotations.
-            encode: Callable[[Collector], bytes] = open_metrics_text.generate_latest
-            return encode(self._registry), _OPEN_METRICS
-        return generate_latest(self._registry), _TEXT
+        text = Exposition(open_metrics=open_metrics)
+        for write in self._families:
+            write(text)
+        for description, samples in self._of_others():
+            text.add(description, samples)
+        return text.finish()
+
+    def _of_others(self) -> Iterator[tuple[Description, Samples]]:
+        for collector in self._foreign:
+            for metric in collector.collect():
+                name = metric.name + "_total" if metric.type == Kind.COUNTER else metric.name
+                labels = tuple(sorted({label for sample in metric.samples for label in sample.labels}))
+                samples = [
+                    ([sample.labels.get(label, "") for label in labels], sample.value)
+                    for sample in metric.samples
+                    if sample.name == name
+                ]
+                yield Description(name, metric.type, metric.documentation, labels), samples
 
     def _describe(self, description: Description) -> None:
         if description.name in self._descriptions:

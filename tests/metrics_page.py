@@ -13,7 +13,8 @@ from pathlib import Path
 from pico.agent.service import make_agent
 from pico.config.agent import AgentConfig, AgentServer, ListenerConfig
 from pico.config.server import ServerConfig
-from pico.metrics import Description, Metrics
+from pico.exposition import Description
+from pico.metrics import Metrics
 from pico.server.node import make_server
 from pico.testing import MemoryNetwork
 

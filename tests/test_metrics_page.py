@@ -8,7 +8,7 @@ import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.metrics import Description, Kind
+from pico.exposition import Description, Kind
 from tests.metrics_page import PAGE, agent_metrics, node_metrics, page, tables
 
 #: What dashboards made for Piko ask for, "piko" being "pico", as far as one node and one agent have it.

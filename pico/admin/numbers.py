@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from pico.exposition import Samples
 from pico.interfaces import INodeView
-from pico.metrics import Metrics, Samples
+from pico.metrics import Metrics
 
 #: What a node may be in the eyes of others; each has a number, be it 0.
 STATUSES = ("active", "unreachable", "left")

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pico.agent.backend import ServiceBackend
 from pico.agent.endpoints import Endpoints, EndpointState
-from pico.metrics import Description, Kind, Metrics, Samples
+from pico.exposition import Description, Kind, Samples
+from pico.metrics import Metrics
 
 _LABELS = ("endpoint",)
 

@@ -18,7 +18,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from pico.errors import RemoteProtocolError
-from pico.metrics import OTHER, Description, Kind, Metrics, Samples
+from pico.exposition import Description, Kind, Samples
+from pico.metrics import OTHER, Metrics
 from pico.names import DEFAULT_TENANT, EndpointKey
 from pico.upstream.tunnel import TunnelUpstream
 

@@ -204,8 +204,8 @@ class StatusTests(SynchronousTestCase):
         self.connect(8001, b"GET / HTTP/1.1\r\nHost: node\r\n\r\n")
         numbers = self.numbers(self.ask_node("/metrics"))
         for name, value in {
-            'pico_proxy_requests_total{method="GET",status="200"}': 3,
-            'pico_proxy_requests_total{method="GET",status="502"}': 1,
+            'pico_proxy_requests_total{status="200",method="GET"}': 3,
+            'pico_proxy_requests_total{status="502",method="GET"}': 1,
             'pico_proxy_failures_total{reason="no backend"}': 1,
             'pico_proxy_refused_requests_total{reason="path"}': 1,
             'pico_proxy_refused_requests_total{reason="method"}': 0,
@@ -215,11 +215,11 @@ class StatusTests(SynchronousTestCase):
             "pico_upstreams_registered_endpoints": 1,
             "pico_upstreams_upstream_requests_total": 3,
             "pico_upstreams_accepted_total": 1,
-            'pico_upstreams_refused_total{reason="path",status="404"}': 1,
+            'pico_upstreams_refused_total{status="404",reason="path"}': 1,
             "pico_upstreams_streams": 1,
             "pico_upstreams_streams_opened_total": 1,
             "pico_upstreams_pool_hits_total": 2,
-            'pico_upstreams_endpoint_requests_total{endpoint="e",tenant=""}': 3,
+            'pico_upstreams_endpoint_requests_total{tenant="",endpoint="e"}': 3,
             'pico_cluster_nodes{status="active"}': 1,
             "pico_node_ready": 1,
             f'pico_build_info{{version="{__version__}"}}': 1,
@@ -237,7 +237,7 @@ class StatusTests(SynchronousTestCase):
             self.get()
         numbers = self.numbers(self.ask_agent("/metrics"))
         for name, value in {
-            'pico_agent_requests_total{endpoint="e",method="GET",status="200"}': 3,
+            'pico_agent_requests_total{status="200",method="GET",endpoint="e"}': 3,
             'pico_agent_requests_in_flight{endpoint="e"}': 0,
             'pico_agent_response_size_bytes_sum{endpoint="e"}': 15,
             'pico_agent_tunnels{endpoint="e"}': 1,

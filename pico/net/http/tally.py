@@ -120,7 +120,12 @@ class Tally:
             series = self._new_series(exchange.status, exchange.head.method)
         series.total.value += 1
         series.latency.observe(now - exchange.started)
-        self._request_size.observe(exchange.bytes_in)
+        size = exchange.bytes_in
+        if size:
+            self._request_size.observe(size)
+        else:
+            # Most requests; there is nothing to look for.
+            self._request_size.counts[0] += 1
         self._response_size.observe(exchange.bytes_out)
         if exchange.failure is not None:
             self._failures[exchange.failure].value += 1
