@@ -209,7 +209,14 @@ class AgentListener:
         Count and report the exchange.
         """
         if self._tally is not None:
-            self._tally.finished(exchange, self._clock.seconds())
+            self._tally.finished(
+                exchange.status,
+                exchange.head.method,
+                self._clock.seconds() - exchange.started,
+                exchange.bytes_in,
+                exchange.bytes_out,
+                exchange.failure,
+            )
         if self._on_served is not None:
             self._on_served(
                 RequestServed(

@@ -63,7 +63,14 @@ class Recorder:
         """
         Count an exchange that is over.
         """
-        self.tally.finished(exchange, now)
+        self.tally.finished(
+            exchange.status,
+            exchange.head.method,
+            now - exchange.started,
+            exchange.bytes_in,
+            exchange.bytes_out,
+            exchange.failure,
+        )
         if exchange.backend is not None:
             self._upstream_requests.value += 1
         if self._access_log.enabled:

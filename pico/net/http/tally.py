@@ -17,7 +17,6 @@ from pico.metrics import (
     method_label,
     status_label,
 )
-from pico.net.http.exchange import Exchange
 from pico.net.http.gateway import FailureKind
 
 
@@ -110,25 +109,35 @@ class Tally:
         self._failures = {kind: families.failures[(kind.value, *labels)] for kind in FailureKind}
         self.in_flight = 0
 
-    def finished(self, exchange: Exchange, now: float) -> None:
+    def finished(
+        self,
+        status: int,
+        method: bytes,
+        seconds: float,
+        bytes_in: int,
+        bytes_out: int,
+        failure: FailureKind | None,
+    ) -> None:
         """
         Count an exchange that is over.
+
+        :param seconds: that it took.
+        :param bytes_in: of its request's body, ``bytes_out`` of its response's.
         """
         self.in_flight -= 1
-        series = self._series.get((exchange.status, exchange.head.method))
+        series = self._series.get((status, method))
         if series is None:
-            series = self._new_series(exchange.status, exchange.head.method)
+            series = self._new_series(status, method)
         series.total.value += 1
-        series.latency.observe(now - exchange.started)
-        size = exchange.bytes_in
-        if size:
-            self._request_size.observe(size)
+        series.latency.observe(seconds)
+        if bytes_in:
+            self._request_size.observe(bytes_in)
         else:
             # Most requests; there is nothing to look for.
             self._request_size.counts[0] += 1
-        self._response_size.observe(exchange.bytes_out)
-        if exchange.failure is not None:
-            self._failures[exchange.failure].value += 1
+        self._response_size.observe(bytes_out)
+        if failure is not None:
+            self._failures[failure].value += 1
 
     def _new_series(self, status: int, method: bytes) -> _Series:
         """

@@ -4,14 +4,11 @@ Tests for :mod:`pico.net.http.tally`.
 
 from __future__ import annotations
 
-from typing import cast
-
 import attrs
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.metrics import Metrics
-from pico.net.http.exchange import Exchange
 from pico.net.http.gateway import FailureKind
 from pico.net.http.tally import Tallies, Tally
 
@@ -41,7 +38,7 @@ class Over:
 
 def _finish(tally: Tally, over: Over, now: float = 0.0) -> None:
     tally.in_flight += 1
-    tally.finished(cast(Exchange, over), now)
+    tally.finished(over.status, over.head.method, now - over.started, over.bytes_in, over.bytes_out, over.failure)
 
 
 class TallyTests(SynchronousTestCase):
