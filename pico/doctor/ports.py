@@ -21,6 +21,10 @@ from pico.net.addresses import advertised
 
 _NONCE = 16
 
+_ANY = ("::", "0.0.0.0")
+#: What stands for all addresses when there is none that leads to others.
+_ALONE = "127.0.0.1"
+
 
 @attrs.frozen
 class Port:
@@ -182,6 +186,12 @@ def reach(port: Port, listening: socket.socket, limit: float) -> Finding:
             raise ValueError(f"{text!r} is nowhere to connect to")
     except ValueError as error:
         return fail(port.subject, f"{setting}: {error}", "write host:port as others reach it")
+    if address.host == _ALONE and name[0] in _ANY and not port.advertise:
+        return warn(
+            port.subject,
+            f"others are told {address}, because this machine has no other address",
+            f"set {setting} if others are to reach it",
+        )
     nonce = os.urandom(_NONCE)
     try:
         with closing(socket.create_connection((address.host, address.port), limit)) as client:

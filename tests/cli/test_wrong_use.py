@@ -33,6 +33,11 @@ class WrongUseTests(SynchronousTestCase):
                 "agent --conect.url=x http e 1",
                 "pico agent: No such option '--conect.url'. Did you mean '--connect.url'?",
             ),
+            (
+                "--proxy.bind-addr=:1 server",
+                "pico: No such option '--proxy.bind-addr'. It stands behind the command, as in "
+                "'pico server --proxy.bind-addr'.",
+            ),
             ("server --xyz", "pico server: No such option '--xyz'."),
             ("server --log.level", "pico server: Option '--log.level' requires an argument."),
             ("agent http", "pico agent http: Missing argument 'ENDPOINT'."),

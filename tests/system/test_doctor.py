@@ -239,6 +239,15 @@ class DoctorTests(SystemTestCase):
             self.assertIn(text, finding["text"])
             self.assertIn(b"Authorization: Bearer planted\r\n", server.heard)
 
+    def test_token(self) -> None:
+        """
+        A token that no header can hold is a finding, and not shown.
+        """
+        result = pico("doctor", "agent", "--connect.token=plan\nted", "--output=json")
+        self.assertEqual((result.returncode, result.stderr), (1, ""))
+        self.assertNotIn("plan", result.stdout)
+        self.assertIn("the token must be visible ASCII", json.loads(result.stdout)["findings"][0]["text"])
+
     def test_other_clock(self) -> None:
         """
         A node whose clock differs is noticed.
