@@ -196,7 +196,7 @@ def reach(port: Port, listening: socket.socket, limit: float) -> Finding:
     try:
         with closing(socket.create_connection((address.host, address.port), limit)) as client:
             client.sendall(nonce)
-            arrived = _arrives(listening, nonce, limit)
+            arrived = arrives(listening, nonce, limit)
     except socket.gaierror as error:
         return fail(port.subject, f"{address.host} has no address: {reason_of(error)}", f"correct {setting}")
     except OSError as error:
@@ -214,9 +214,9 @@ def reach(port: Port, listening: socket.socket, limit: float) -> Finding:
     return ok(port.subject, f"reachable as {address}")
 
 
-def _arrives(listening: socket.socket, nonce: bytes, limit: float) -> bool:
+def arrives(listening: socket.socket, nonce: bytes, limit: float) -> bool:
     """
-    Whether a connection that brings these bytes comes in; others may come before it.
+    Tell whether a connection that brings these bytes comes in; others may come before it.
     """
     listening.settimeout(min(limit, 1.0))
     try:

@@ -199,12 +199,12 @@ class DoctorTests(SystemTestCase):
         Without node and service both are named, and the node is not asked for endpoints.
         """
         node, service = free_port(), free_port()
-        found = self.look(
-            "agent", f"--connect.url=http://127.0.0.1:{node}", f"--endpoints=e/127.0.0.1:{service}", status=1
-        )
+        flags = ["agent", f"--connect.url=http://127.0.0.1:{node}", f"--endpoints=e/127.0.0.1:{service}"]
+        found = self.look(*flags, status=1)
         self.assertEqual(found["node"], ("fail", f"127.0.0.1:{node} cannot be reached: connection refused"))
         self.assertEqual(found["service of e"][0], "fail")
-        self.assertNotIn("endpoint e", found)
+        self.assertEqual(list(found), ["configuration", "node", "service of e", "open files", "clock"])
+        self.assertEqual(pico("doctor", *flags).stdout.count("cannot be reached"), 2)
 
     def test_wrong_ports(self) -> None:
         """
