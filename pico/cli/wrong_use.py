@@ -4,12 +4,16 @@ A command line that cannot be understood: what is said about it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import IO
 
 import click
+
+#: What click's own groups say.
+_UNKNOWN = re.compile(r"No such command '(.*)'\.")
 
 
 class WrongUse(click.UsageError):
@@ -47,8 +51,12 @@ def wording_of(error: click.UsageError) -> str:
     command = error.ctx.command if error.ctx is not None else None
     if isinstance(error, click.NoSuchOption):
         return f"No such option {error.option_name!r}.{_hint_at_flag(error.option_name, error.ctx)}"
-    if isinstance(command, click.Group) and error.ctx is not None and not error.ctx.args and _asks_for_help(error):
-        return which_one(command.list_commands(error.ctx))
+    if isinstance(command, click.Group) and error.ctx is not None:
+        if _asks_for_help(error):
+            return which_one(command.list_commands(error.ctx))
+        unknown = _UNKNOWN.fullmatch(error.message)
+        if unknown is not None:
+            return error.message + did_you_mean(unknown[1], command, error.ctx)
     return " ".join(error.format_message().split())
 
 

@@ -24,6 +24,8 @@ class WrongUseTests(SynchronousTestCase):
             ("nodes", "pico: No such command 'nodes'. Did you mean 'status cluster nodes'?"),
             ("--verion", "pico: No such option '--verion'. Did you mean '--version'?"),
             ("agent htp e 1", "pico agent: No such command 'htp'. Did you mean 'http'?"),
+            ("status clutser", "pico status: No such command 'clutser'. Did you mean 'cluster'?"),
+            ("status nodes", "pico status: No such command 'nodes'. Did you mean 'cluster nodes'?"),
             ("agent htp -h", "pico agent: No such command 'htp'. Did you mean 'http'?"),
             (
                 "server --proxy.bind-adr=:1",
