@@ -20,7 +20,7 @@ from pico.errors import ConfigError
 @click.option(
     "--endpoints",
     cls=Option,
-    metavar="ENDPOINT/ADDR[,…]",
+    metavar="ENDPOINT/ADDR[,...]",
     multiple=True,
     help="Expose these: an endpoint's name, a slash, and the service's address (a port, host:port or URL).",
 )

@@ -103,6 +103,13 @@ class Group(click.Group):
     command_class = Command
     group_class = type
 
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """
+        Say how it is used, in the same words whichever click says it.
+        """
+        options = [self.options_metavar] if self.options_metavar else []
+        return [*options, "[COMMAND] [ARGS]..." if self.invoke_without_command else "COMMAND [ARGS]..."]
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """
         Read the command line; without any it is not clear what to do.
@@ -160,5 +167,5 @@ def sections_of(command: click.Command, ctx: click.Context) -> dict[str, list[tu
             sections.setdefault(section, []).append((name, text.replace("[default: ", f"[default:{NO_BREAK}")))
     if help_option is not None:
         names = ", ".join(sorted(help_option.opts, key=len))
-        sections.setdefault(OPTIONS, []).append((names, "Show this help."))
+        sections.setdefault(OPTIONS, []).append((names, help_option.help or ""))
     return sections

@@ -4,12 +4,16 @@ A command line that cannot be understood: what is said about it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import IO
 
 import click
+
+#: What click's own groups say.
+_UNKNOWN = re.compile(r"No such command '(.*)'\.")
 
 
 class WrongUse(click.UsageError):
@@ -46,11 +50,30 @@ def wording_of(error: click.UsageError) -> str:
     """
     command = error.ctx.command if error.ctx is not None else None
     if isinstance(error, click.NoSuchOption):
-        near = nearest(error.option_name, flags_of(command) if command is not None else ())
-        return f"No such option {error.option_name!r}." + (f" Did you mean {near!r}?" if near else "")
-    if isinstance(command, click.Group) and error.ctx is not None and not error.ctx.args and _asks_for_help(error):
-        return which_one(command.list_commands(error.ctx))
+        return f"No such option {error.option_name!r}.{_hint_at_flag(error.option_name, error.ctx)}"
+    if isinstance(command, click.Group) and error.ctx is not None:
+        if _asks_for_help(error):
+            return which_one(command.list_commands(error.ctx))
+        unknown = _UNKNOWN.fullmatch(error.message)
+        if unknown is not None:
+            return error.message + did_you_mean(unknown[1], command, error.ctx)
     return " ".join(error.format_message().split())
+
+
+def _hint_at_flag(name: str, ctx: click.Context | None) -> str:
+    """
+    A hint at a flag that may be meant: one of the command's with a name like it, or this one of a command below.
+    """
+    if ctx is None:
+        return ""
+    near = nearest(name, flags_of(ctx.command))
+    if near:
+        return f" Did you mean {near!r}?"
+    if isinstance(ctx.command, click.Group):
+        for path, command in _below(ctx.command, ctx):
+            if name in flags_of(command):
+                return f" It stands behind the command, as in '{ctx.command_path} {path} {name}'."
+    return ""
 
 
 def which_one(names: Sequence[str]) -> str:
@@ -81,17 +104,21 @@ def did_you_mean(name: str, group: click.Group, ctx: click.Context) -> str:
     """
     near = nearest(name, group.list_commands(ctx))
     if not near:
-        near = next((path for path in _paths(group, ctx) if path.split()[-1] == name), "")
+        near = next((path for path, _ in _below(group, ctx) if path.split()[-1] == name), "")
     return f" Did you mean {near!r}?" if near else ""
 
 
-def _paths(group: click.Group, ctx: click.Context, above: str = "") -> Iterator[str]:
+def _below(group: click.Group, ctx: click.Context, above: str = "") -> Iterator[tuple[str, click.Command]]:
+    """
+    All commands below a group, with the words that lead to them.
+    """
     for name in group.list_commands(ctx):
         command = group.get_command(ctx, name)
         path = f"{above} {name}".strip()
-        yield path
+        if command is not None:
+            yield path, command
         if isinstance(command, click.Group):
-            yield from _paths(command, ctx, path)
+            yield from _below(command, ctx, path)
 
 
 def _asks_for_help(error: click.UsageError) -> bool:

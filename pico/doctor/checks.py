@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
+from pico.client.dialer import DialSettings
 from pico.client.urls import parse_node_url
 from pico.config.addresses import parse_address
 from pico.config.agent import AgentConfig
@@ -62,9 +63,11 @@ def checks_of_agent(config: AgentConfig, limit: float) -> tuple[Sequence[Check],
 
     :param limit: seconds for each check.
     :return: what to look at first, and what there is to look at if the findings of that say that there is a node.
-    :raises pico.errors.ConfigError: the node's URL cannot be used.
+    :raises pico.errors.ConfigError: the node's URL, the token or the tenant cannot be used.
     """
     url = parse_node_url(config.connect.url)
+    # What the agent would not send, because it holds line ends and the like, is not sent here either.
+    DialSettings(url, token=config.connect.token, tenant_id=config.connect.tenant_id)
     account = Account(config.connect.token, config.connect.tenant_id)
     step = limit / 3
     endpoints = list(dict.fromkeys(listener.endpoint_id for listener in config.listeners)) or [_NO_ENDPOINT]

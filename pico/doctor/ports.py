@@ -21,6 +21,10 @@ from pico.net.addresses import advertised
 
 _NONCE = 16
 
+_ANY = ("::", "0.0.0.0")
+#: What stands for all addresses when there is none that leads to others.
+_ALONE = "127.0.0.1"
+
 
 @attrs.frozen
 class Port:
@@ -182,11 +186,17 @@ def reach(port: Port, listening: socket.socket, limit: float) -> Finding:
             raise ValueError(f"{text!r} is nowhere to connect to")
     except ValueError as error:
         return fail(port.subject, f"{setting}: {error}", "write host:port as others reach it")
+    if address.host == _ALONE and name[0] in _ANY and not port.advertise:
+        return warn(
+            port.subject,
+            f"others are told {address}, because this machine has no other address",
+            f"set {setting} if others are to reach it",
+        )
     nonce = os.urandom(_NONCE)
     try:
         with closing(socket.create_connection((address.host, address.port), limit)) as client:
             client.sendall(nonce)
-            arrived = _arrives(listening, nonce, limit)
+            arrived = arrives(listening, nonce, limit)
     except socket.gaierror as error:
         return fail(port.subject, f"{address.host} has no address: {reason_of(error)}", f"correct {setting}")
     except OSError as error:
@@ -204,9 +214,9 @@ def reach(port: Port, listening: socket.socket, limit: float) -> Finding:
     return ok(port.subject, f"reachable as {address}")
 
 
-def _arrives(listening: socket.socket, nonce: bytes, limit: float) -> bool:
+def arrives(listening: socket.socket, nonce: bytes, limit: float) -> bool:
     """
-    Whether a connection that brings these bytes comes in; others may come before it.
+    Tell whether a connection that brings these bytes comes in; others may come before it.
     """
     listening.settimeout(min(limit, 1.0))
     try:

@@ -24,6 +24,8 @@ class WrongUseTests(SynchronousTestCase):
             ("nodes", "pico: No such command 'nodes'. Did you mean 'status cluster nodes'?"),
             ("--verion", "pico: No such option '--verion'. Did you mean '--version'?"),
             ("agent htp e 1", "pico agent: No such command 'htp'. Did you mean 'http'?"),
+            ("status clutser", "pico status: No such command 'clutser'. Did you mean 'cluster'?"),
+            ("status nodes", "pico status: No such command 'nodes'. Did you mean 'cluster nodes'?"),
             ("agent htp -h", "pico agent: No such command 'htp'. Did you mean 'http'?"),
             (
                 "server --proxy.bind-adr=:1",
@@ -32,6 +34,11 @@ class WrongUseTests(SynchronousTestCase):
             (
                 "agent --conect.url=x http e 1",
                 "pico agent: No such option '--conect.url'. Did you mean '--connect.url'?",
+            ),
+            (
+                "--proxy.bind-addr=:1 server",
+                "pico: No such option '--proxy.bind-addr'. It stands behind the command, as in "
+                "'pico server --proxy.bind-addr'.",
             ),
             ("server --xyz", "pico server: No such option '--xyz'."),
             ("server --log.level", "pico server: Option '--log.level' requires an argument."),

@@ -8,6 +8,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TypeVar
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pico.config.addresses import Address
 from pico.doctor.finding import Level
 from pico.doctor.holders import Holder
-from pico.doctor.ports import Port, judge_bind
+from pico.doctor.ports import Port, arrives, judge_bind
 
 OK, WARN, FAIL = Level.OK, Level.WARN, Level.FAIL
 
@@ -64,3 +65,18 @@ class PortTests(SynchronousTestCase):
         error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         finding = judge_bind(Port("proxy", Address("nowhere", 80)), error, returning(""), returning(None))
         self.assertEqual(finding.text, "nowhere is no name of this machine: name or service not known")
+
+    def test_arrival(self) -> None:
+        """
+        Whoever dials in the meantime is not taken for the one that was sent.
+        """
+        os.mkdir(folder := self.mktemp())
+        with socket.socket(socket.AF_UNIX) as listening, ExitStack() as stack:
+            listening.bind(path := os.path.join(folder, "port"))
+            listening.listen()
+            for sent in (b"other", b"nonce", b"other"):
+                client = stack.enter_context(socket.socket(socket.AF_UNIX))
+                client.connect(path)
+                client.sendall(sent)
+            self.assertTrue(arrives(listening, b"nonce", 60.0))
+            self.assertFalse(arrives(listening, b"nonce", 0.001))

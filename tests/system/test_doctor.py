@@ -199,12 +199,12 @@ class DoctorTests(SystemTestCase):
         Without node and service both are named, and the node is not asked for endpoints.
         """
         node, service = free_port(), free_port()
-        found = self.look(
-            "agent", f"--connect.url=http://127.0.0.1:{node}", f"--endpoints=e/127.0.0.1:{service}", status=1
-        )
+        flags = ["agent", f"--connect.url=http://127.0.0.1:{node}", f"--endpoints=e/127.0.0.1:{service}"]
+        found = self.look(*flags, status=1)
         self.assertEqual(found["node"], ("fail", f"127.0.0.1:{node} cannot be reached: connection refused"))
         self.assertEqual(found["service of e"][0], "fail")
-        self.assertNotIn("endpoint e", found)
+        self.assertEqual(list(found), ["configuration", "node", "service of e", "open files", "clock"])
+        self.assertEqual(pico("doctor", *flags).stdout.count("cannot be reached"), 2)
 
     def test_wrong_ports(self) -> None:
         """
@@ -239,6 +239,15 @@ class DoctorTests(SystemTestCase):
             self.assertIn(text, finding["text"])
             self.assertIn(b"Authorization: Bearer planted\r\n", server.heard)
 
+    def test_token(self) -> None:
+        """
+        A token that no header can hold is a finding, and not shown.
+        """
+        result = pico("doctor", "agent", "--connect.token=plan\nted", "--output=json")
+        self.assertEqual((result.returncode, result.stderr), (1, ""))
+        self.assertNotIn("plan", result.stdout)
+        self.assertIn("the token must be visible ASCII", json.loads(result.stdout)["findings"][0]["text"])
+
     def test_other_clock(self) -> None:
         """
         A node whose clock differs is noticed.
@@ -256,7 +265,7 @@ class DoctorTests(SystemTestCase):
         """
         server = Answering(None)
         self.addCleanup(server.close)
-        found = self.look("agent", f"--connect.url=http://127.0.0.1:{server.port}", "--timeout=300ms", status=1)
+        found = self.look("agent", f"--connect.url=http://127.0.0.1:{server.port}", "--timeout=6s", status=1)
         self.assertIn(
-            found["endpoint pico-doctor"][1].rpartition(": ")[2], ("no answer in time", "no result within 0.3s")
+            found["endpoint pico-doctor"][1].rpartition(": ")[2], ("no answer in time", "no result within 6s")
         )

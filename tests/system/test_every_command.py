@@ -69,6 +69,11 @@ CASES: Mapping[str, Sequence[Use]] = {
     ),
     "agent": (
         Use("--endpoints=x/127.0.0.1:{service} " + _TO, until="x: connected to"),
+        Use(
+            "--endpoints=x/4000 --connect.url=http://127.0.0.1:{free}",
+            # Only what comes later is written by something that signals reach.
+            until=r"(?s)x  \S+:8000  ->  \S+:4000 +\(curl .*dialling again",
+        ),
         wrong("", "nothing to expose"),
         wrong("--endpoints=x", "Invalid value for --endpoints: 'x' is not ENDPOINT/ADDR"),
         wrong("htp x 4000", "No such command 'htp'. Did you mean 'http'"),

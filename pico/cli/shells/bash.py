@@ -57,7 +57,6 @@ _pico() {
             continue
         fi
         case $word in
-        -*=*) ;;
         -*)
             _pico_values "$path" "$word"
             [ -z "$found" ] || flag=$word

@@ -99,7 +99,7 @@ def _flags(command: click.Command, ctx: click.Context) -> Iterator[Flag]:
     for param in command.get_params(ctx):
         if not isinstance(param, click.Option) or param.hidden:
             continue
-        names = (*param.opts, *param.secondary_opts)
+        names = tuple(sorted((*param.opts, *param.secondary_opts), key=len))
         if isinstance(param, TreeOption):
             value = "" if param.is_flag else param.leaf.setting.kind.name
             yield Flag(names, param.leaf.setting.help, value, tuple(param.choices()), param.takes_file())
