@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pico.config.addresses import Address, ServiceAddress, parse_address, parse_service
 from pico.config.expand import expand
 from pico.config.nodeid import make_node_id
-from pico.config.units import format_duration, format_size, parse_duration, parse_size
+from pico.config.units import format_duration, format_size, parse_duration, parse_size, shown
 
 
 class UnitTests(SynchronousTestCase):
@@ -23,12 +23,36 @@ class UnitTests(SynchronousTestCase):
         """
         Go's syntax, and back.
         """
-        for text, seconds in [("0", 0), ("500ms", 0.5), ("10s", 10), ("1m30s", 90), ("1h", 3600), ("1.5s", 1.5)]:
+        for text, seconds in [
+            ("0", 0),
+            ("0s", 0),
+            ("500ms", 0.5),
+            ("10s", 10),
+            ("1m30s", 90),
+            ("1h", 3600),
+            ("1.5s", 1.5),
+            (".5s", 0.5),
+            ("1.5h", 5400),
+            ("250us", 0.00025),
+            ("250µs", 0.00025),
+            ("5ns", 5e-9),
+            ("59m59.9999s", 3599.9999),
+            ("2d", 172800),
+        ]:
             self.assertEqual(parse_duration(text), seconds, text)
             self.assertEqual(parse_duration(format_duration(seconds)), seconds, text)
-        for text in ("", "10", "s", "10 s", "-1s", "1x", "1s2"):
+        for text in ("", "10", "s", "10 s", "-1s", "1x", "1s2", "1e3s", "٣s", "9" * 400 + "s"):
             with self.assertRaisesRegex(ValueError, "1m30s", msg=text):
                 parse_duration(text)
+        self.assertRaisesRegex(ValueError, "is 10s meant", parse_duration, "10")
+        self.assertRaisesRegex(ValueError, "hundred years", parse_duration, "999999h")
+
+    def test_shortest_form(self) -> None:
+        """
+        Durations are shown in the largest units that fit.
+        """
+        for seconds, text in [(60, "1m"), (3600, "1h"), (5400, "1h30m"), (0.1, "100ms"), (1.25, "1.25s"), (0, "0")]:
+            self.assertEqual(format_duration(seconds), text)
 
     def test_sizes(self) -> None:
         """
@@ -41,12 +65,23 @@ class UnitTests(SynchronousTestCase):
             ("1MB", 10**6),
             ("1.5k", 1500),
             ("2GiB", 2**31),
+            ("1Ki", 1024),
+            ("0.5kb", 500),
         ]:
             self.assertEqual(parse_size(text), size, text)
             self.assertEqual(parse_size(format_size(size)), size, text)
-        for text in ("", "x", "-1", "1 x"):
+        for text in ("", "x", "-1", "1 x", "1e3", "9" * 400):
             with self.assertRaisesRegex(ValueError, "64KiB", msg=text):
                 parse_size(text)
+        self.assertRaisesRegex(ValueError, "whole number", parse_size, "1.5")
+        self.assertRaisesRegex(ValueError, "count", parse_size, "999999TiB")
+
+    def test_messages(self) -> None:
+        """
+        A value in a message is on one line and not endless.
+        """
+        self.assertEqual(shown("a\nb"), "'a\\nb'")
+        self.assertLess(len(shown("x" * 1000)), 70)
 
 
 class AddressTests(SynchronousTestCase):
