@@ -9,10 +9,16 @@ import sys
 import click
 
 from pico.agent.events import AgentEvent
-from pico.cli.options import TreeCommand, TreeGroup, load_config, settings_in, use_color
+from pico.cli.options import TreeCommand, TreeGroup, load_config, options_of, settings_in, use_color
 from pico.config.agent import AgentConfig, ListenerConfig
-from pico.config.load import listener_of, with_listeners
+from pico.config.faults import InvalidConfig
+from pico.config.keys import keys_of
+from pico.config.listeners import parse_listeners, with_listeners
+from pico.config.load import load
 from pico.errors import ConfigError
+
+#: Where click keeps the flags of the one listener.
+_LISTENER = "listener__"
 
 
 @click.group("agent", cls=TreeGroup, tree=AgentConfig, invoke_without_command=True)
@@ -36,29 +42,38 @@ def agent(endpoints: tuple[str, ...], **values: object) -> None:
     """
     ctx = click.get_current_context()
     flags = settings_in(values)
+    if endpoints:
+        try:
+            parse_listeners(",".join(endpoints))
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--endpoints") from None
+        flags["listeners"] = ",".join(endpoints)
     if ctx.invoked_subcommand is not None:
         ctx.obj = flags
         if endpoints:
             raise click.UsageError("--endpoints goes without a command")
         return
-    listeners = []
-    for text in ",".join(endpoints).split(","):
-        if text.strip():
-            try:
-                listeners.append(listener_of(text))
-            except ValueError as error:
-                raise click.BadParameter(str(error), param_hint="--endpoints") from None
-    if not listeners:
+    config = load_config(AgentConfig, flags).config
+    if not config.listeners:
         raise click.UsageError("nothing to expose: name an endpoint, as in --endpoints my-endpoint/localhost:4000")
-    run_agent(flags, listeners)
+    run_agent(config)
 
 
-@agent.command("http", cls=TreeCommand, tree=AgentConfig)
+class _HTTPCommand(TreeCommand):
+    """
+    An agent's command that takes a listener's settings as well.
+    """
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, tree=AgentConfig, **kwargs)
+        optional = [leaf for leaf in keys_of(ListenerConfig).leaves if not leaf.setting.required]
+        self.params += options_of(optional, _LISTENER)
+
+
+@agent.command("http", cls=_HTTPCommand)
 @click.argument("endpoint")
 @click.argument("addr")
-@click.option("--timeout", metavar="DURATION", default="10s", show_default=True, help="For connecting to the service.")
-@click.option("--rewrite-host", is_flag=True, help="Let the service see its own address as Host.")
-def http(endpoint: str, addr: str, timeout: str, rewrite_host: bool, **values: object) -> None:
+def http(endpoint: str, addr: str, **values: object) -> None:
     """
     Expose one HTTP service. ADDR is a port, host:port or an http(s) URL with an optional path.
 
@@ -66,18 +81,15 @@ def http(endpoint: str, addr: str, timeout: str, rewrite_host: bool, **values: o
     Example:
       pico agent http my-endpoint http://localhost:4000/app
     """
-    from pico.config.units import parse_duration
-
+    given = {"endpoint_id": endpoint, "addr": addr, **settings_in(values, _LISTENER)}
     try:
-        listener_of(f"{endpoint}/{addr}")
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="ADDR") from None
-    try:
-        seconds = parse_duration(timeout)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--timeout") from None
-    listener = ListenerConfig(endpoint_id=endpoint, addr=addr, timeout=seconds, rewrite_host=rewrite_host)
-    run_agent({**_outer_flags(), **settings_in(values)}, [listener])
+        listener = load(ListenerConfig, flags=given).config
+    except InvalidConfig as error:
+        names = {"--endpoint-id": "ENDPOINT", "--addr": "ADDR"}
+        problems = [f"{names.get(fault.source, fault.source)}: {fault.problem}" for fault in error.faults]
+        raise click.UsageError("\n".join(problems)) from None
+    config = load_config(AgentConfig, {**_outer_flags(), **settings_in(values)}).config
+    run_agent(with_listeners(config, [listener]))
 
 
 @agent.command("start", cls=TreeCommand, tree=AgentConfig)
@@ -89,7 +101,7 @@ def start(**values: object) -> None:
     Example:
       pico agent start --config.path etc/agent.yaml
     """
-    run_agent({**_outer_flags(), **settings_in(values)}, None)
+    run_agent(load_config(AgentConfig, {**_outer_flags(), **settings_in(values)}).config)
 
 
 def _outer_flags() -> dict[str, str]:
@@ -100,15 +112,10 @@ def _outer_flags() -> dict[str, str]:
     return flags
 
 
-def run_agent(flags: dict[str, str], listeners: list[ListenerConfig] | None) -> None:
+def run_agent(config: AgentConfig) -> None:
     """
     Run until stopped.
-
-    :param listeners: in place of the file's.
     """
-    config = load_config(AgentConfig, flags).config
-    if listeners is not None:
-        config = with_listeners(config, listeners)
     if not config.listeners:
         raise ConfigError("no listeners configured: list them in the file, or use --endpoints")
     from pico.cli.reactor import install

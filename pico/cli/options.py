@@ -6,23 +6,25 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import click
 import msgspec
 
-from pico.config.expand import expand
-from pico.config.fields import Kind, Leaf, Setting, Tree, leaves
-from pico.config.load import Loaded, load
-from pico.config.units import format_duration, format_size
-from pico.errors import ConfigError
+from pico.cli.sources import gather
+from pico.config.fields import Kind, Leaf, Tree, flag_of
+from pico.config.keys import FILE_LEAVES, keys_of
+from pico.config.load import Loaded
+from pico.config.units import shown
+from pico.config.values import written_default
 
 Config = TypeVar("Config", bound=msgspec.Struct)
-Command = TypeVar("Command", bound=Callable[..., object])
 
-#: Where click keeps the flags of a tree among a command's parameters.
+#: Where click keeps the flags of a tree among a command's parameters, and what ends the names of those that are
+#: turned off.
 _PREFIX = "setting__"
+_OFF = "__off"
 
 
 class TreeOption(click.Option):
@@ -30,38 +32,33 @@ class TreeOption(click.Option):
     The flag of one setting; its value stays text until the tree is read.
     """
 
-    def __init__(self, leaf: Leaf) -> None:
+    def __init__(self, leaf: Leaf, prefix: str = _PREFIX, *, hidden: bool = False) -> None:
         kind = leaf.setting.kind
-        flags = [leaf.flag, *(f"--{alias}" for alias in leaf.setting.aliases)]
+        default = "" if kind is Kind.BOOL else written_default(leaf)
         super().__init__(
-            [_PREFIX + "__".join(leaf.path), *flags],
-            help=leaf.setting.help + _default_text(leaf),
+            [prefix + "__".join(leaf.path), *(flag_of(path) for path in leaf.paths)],
+            help=leaf.setting.help + (f" [default: {default}]" if default else ""),
             metavar=None if kind is Kind.BOOL else kind.name,
             is_flag=kind is Kind.BOOL,
             flag_value="true" if kind is Kind.BOOL else None,
-            multiple=kind is Kind.WORDS,
+            multiple=kind.several,
             type=str,
             default=None,
+            hidden=hidden,
         )
 
 
-def _default_text(leaf: Leaf) -> str:
-    kind, default = leaf.setting.kind, leaf.default
-    if kind is Kind.DURATION and isinstance(default, float):
-        text = format_duration(default)
-    elif kind is Kind.SIZE and isinstance(default, int):
-        text = format_size(default)
-    elif default in ("", (), False):
-        return ""
-    else:
-        text = str(default)
-    return f" [default: {text}]"
+class _Off(click.Option):
+    """
+    What ``--flag=false`` is turned into before the command line is parsed: a switch takes no value there.
+    """
+
+    def __init__(self, switch: TreeOption) -> None:
+        super().__init__([f"{switch.name}{_OFF}", _off_flag(switch.opts[0])], is_flag=True, hidden=True)
 
 
-_FILE_LEAVES = (
-    Leaf(("config", "path"), Setting(Kind.TEXT, "YAML file to read."), ""),
-    Leaf(("config", "expand_env"), Setting(Kind.BOOL, "Replace ${VAR} and ${VAR:default} in that file."), False),
-)
+def _off_flag(flag: str) -> str:
+    return "--no-" + flag.removeprefix("--")
 
 
 class TreeCommand(click.Command):
@@ -73,6 +70,12 @@ class TreeCommand(click.Command):
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own signature, passed on
         self.tree = tree
         self.params += tree_options(tree)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """
+        Parse the command line.
+        """
+        return parse_tree_args(self, self.tree, ctx, args, super().parse_args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """
@@ -91,6 +94,12 @@ class TreeGroup(click.Group):
         self.tree = tree
         self.params += tree_options(tree)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """
+        Parse the command line.
+        """
+        return parse_tree_args(self, self.tree, ctx, args, super().parse_args)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """
         Write the flags, grouped, and the commands.
@@ -99,12 +108,51 @@ class TreeGroup(click.Group):
         self.format_commands(ctx, formatter)
 
 
-def tree_options(tree: Tree) -> list[click.Parameter]:
+def tree_options(tree: Tree, prefix: str = _PREFIX) -> list[click.Parameter]:
     """
     The flags of a tree, and those that name its file.
     """
-    found = [leaf for leaf in leaves(tree) if leaf.setting.kind is not Kind.LISTENERS]
-    return [TreeOption(leaf) for leaf in (*found, *_FILE_LEAVES)]
+    return options_of((*keys_of(tree).leaves, *FILE_LEAVES), prefix)
+
+
+def options_of(found: Iterable[Leaf], prefix: str = _PREFIX, *, hidden: bool = False) -> list[click.Parameter]:
+    """
+    The flags of some settings. Listeners have none here: the agent's commands have their own ways to name them.
+    """
+    made = [TreeOption(leaf, prefix, hidden=hidden) for leaf in found if leaf.setting.kind is not Kind.LISTENERS]
+    return [*made, *(_Off(option) for option in made if option.is_flag)]
+
+
+def parse_tree_args(
+    command: click.Command,
+    tree: Tree,
+    ctx: click.Context,
+    args: list[str],
+    parse: Callable[[click.Context, list[str]], list[str]],
+) -> list[str]:
+    """
+    Parse a command line that may hold ``--flag=true`` and ``--flag=false``.
+
+    :param parse: click's own way.
+    """
+    switches = {flag: option for option in command.params if isinstance(option, TreeOption) for flag in option.opts}
+    try:
+        return parse(ctx, [_switched(arg, switches) for arg in args])
+    except click.NoSuchOption as error:
+        reason = keys_of(tree).absent_flag(error.option_name)
+        if reason:
+            raise click.UsageError(reason, ctx) from None
+        raise
+
+
+def _switched(arg: str, switches: Mapping[str, TreeOption]) -> str:
+    flag, equals, value = arg.partition("=")
+    option = switches.get(flag)
+    if option is None or not option.is_flag or not equals:
+        return arg
+    if value.lower() not in ("true", "false"):
+        raise click.UsageError(f"{flag}: {shown(value)} is neither true nor false")
+    return flag if value.lower() == "true" else _off_flag(option.opts[0])
 
 
 def format_grouped(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -118,52 +166,48 @@ def format_grouped(command: click.Command, ctx: click.Context, formatter: click.
             continue
         name = param.name or ""
         section = "general"
-        if name.startswith(_PREFIX):
-            path = name.removeprefix(_PREFIX).split("__")
-            section = path[0] if len(path) > 1 else "general"
+        if isinstance(param, TreeOption):
+            path = name.partition("__")[2].split("__")
+            section = path[0].replace("_", " ") if len(path) > 1 else "general"
         groups.setdefault(section, []).append(record)
     for section, records in sorted(groups.items(), key=lambda item: item[0] == "general"):
         with formatter.section(section.capitalize()):
             formatter.write_dl(records)
 
 
-def settings_in(values: dict[str, object]) -> dict[str, str]:
+def settings_in(values: dict[str, object], prefix: str = _PREFIX) -> dict[str, str]:
     """
     Take the tree's flags that were given out of a command's parameters.
     """
     flags: dict[str, str] = {}
-    for name in [name for name in values if name.startswith(_PREFIX)]:
+    for name in [name for name in values if name.startswith(prefix)]:
         value = values.pop(name)
         if isinstance(value, tuple):
             value = ",".join(value) if value else None
+        if name.endswith(_OFF):
+            name, value = name.removesuffix(_OFF), "false" if value else None
         if value is not None:
-            flags[name.removeprefix(_PREFIX).replace("__", ".")] = str(value)
+            flags[name.removeprefix(prefix).replace("__", ".")] = str(value)
     return flags
 
 
-def load_config(tree: type[Config], flags: dict[str, str]) -> Loaded[Config]:
+def load_config(tree: type[Config], flags: Mapping[str, str]) -> Loaded[Config]:
     """
     Read file, environment and flags; warnings go to standard error.
 
     :raises ConfigError: with every fault, or when the file cannot be read.
     """
-    path = flags.pop("config.path", os.environ.get("PICO_CONFIG__PATH", ""))
-    expand_env = flags.pop("config.expand_env", "") == "true"
-    text = None
-    if path:
-        try:
-            with open(path, encoding="utf-8") as file:
-                text = file.read()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-            raise ConfigError(f"cannot read {path}: {reason}") from None
-        if expand_env:
-            text = expand(text, os.environ)
-    environment = {name: value for name, value in os.environ.items() if name != "PICO_CONFIG__PATH"}
-    loaded = load(tree, yaml_text=text, yaml_source=path, environment=environment, flags=flags)
-    for warning in loaded.warnings:
-        click.echo(f"pico: {warning}", err=True)
+    loaded = gather(flags).load(tree)
+    warn(loaded.warnings)
     return loaded
+
+
+def warn(warnings: Iterable[str]) -> None:
+    """
+    Show warnings about a configuration.
+    """
+    for warning in warnings:
+        click.echo(f"pico: {warning}", err=True)
 
 
 def use_color() -> bool:

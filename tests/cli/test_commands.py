@@ -83,15 +83,16 @@ class ConfigTests(SynchronousTestCase):
         result = invoke("config", "show", "agent", "--connect.token", "hidden", "--grace-period", "5s")
         self.assertEqual(result.exit_code, 0)
         self.assertNotIn("hidden", result.output)
-        self.assertRegex(result.output, r"connect\.token: \*+ +# --connect\.token\n")
+        self.assertRegex(result.output, r'  token: "\*+" +# --connect\.token\n')
         self.assertRegex(result.output, r"grace_period: 5s +# --grace-period\n")
-        self.assertRegex(result.output, r"log\.level: info +# default\n")
+        self.assertRegex(result.output, r"  level: info +# default\n")
 
     def test_check(self) -> None:
         """
         A valid configuration is said to be.
         """
-        self.assertEqual(invoke("config", "check", "server").output, "the configuration is valid\n")
+        result = invoke("config", "check", "server")
+        self.assertEqual(result.output, "environment and flags: a valid configuration of a node\n")
 
 
 class AgentOutputTests(SynchronousTestCase):

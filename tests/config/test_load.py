@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pico.config.agent import AgentConfig
 from pico.config.faults import InvalidConfig
 from pico.config.fields import leaves
-from pico.config.load import listener_of, load
+from pico.config.listeners import listener_of
+from pico.config.load import load
 from pico.config.server import ServerConfig
 
 

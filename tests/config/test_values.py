@@ -9,7 +9,7 @@ import random
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.config.addresses import Address, ServiceAddress, parse_address, parse_service
-from pico.config.expand import expand
+from pico.config.expand import Variables
 from pico.config.nodeid import make_node_id
 from pico.config.units import format_duration, format_size, parse_duration, parse_size, shown
 
@@ -139,16 +139,44 @@ class ExpandTests(SynchronousTestCase):
         """
         Set, empty, unset, with default, and the escape.
         """
-        environment = {"A": "1", "EMPTY": ""}
+        environment = {"A": "1", "EMPTY": "", "WILD": "x: [y] # z"}
         for text, expanded in [
             ("${A}", "1"),
-            ("${B}", ""),
             ("${B:x:y}", "x:y"),
+            ("${B:}", ""),
             ("${EMPTY:x}", ""),
             ("$$A and $A", "$A and $A"),
             ("p$$ss", "p$ss"),
+            ("$${A}", "${A}"),
+            ("-${WILD}-${A}-", "-x: [y] # z-1-"),
+            ("\ue000${A}\ue0000\ue001", "\ue0001\ue0000\ue001"),
+            ("$", "$"),
         ]:
-            self.assertEqual(expand(text, environment), expanded, text)
+            variables = Variables(text, environment)
+            self.assertEqual(variables.fill(variables.text), (expanded, []), text)
+
+    def test_faults(self) -> None:
+        """
+        What is not set and has no default, and what is no variable.
+        """
+        for text, problem in [
+            ("x${B}", "the environment variable B is not set, and ${B} has no default"),
+            ("${", "'${' is not ${VARIABLE} or ${VARIABLE:default}; write $$ for a dollar sign"),
+            ("${A", "'${A' is not ${VARIABLE}"),
+            ("${}", "'${}' is not"),
+            ("${1A}", "'${1A}' is not"),
+            ("${A-b}", "'${A-b}' is not"),
+        ]:
+            variables = Variables(text, {"A": "1"})
+            _, problems = variables.fill(variables.text)
+            self.assertEqual(len(problems), 1, text)
+            self.assertTrue(problems[0].startswith(problem), problems)
+
+    def test_marks_are_no_syntax(self) -> None:
+        """
+        Nothing of a variable is left in the text that YAML reads.
+        """
+        self.assertEqual(set("${:}") & set(Variables("{a: ${B:c}, b: $$}", {}).text), set("{:}"))
 
 
 class NodeIdTests(SynchronousTestCase):
