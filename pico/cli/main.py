@@ -13,6 +13,10 @@ import click
 from pico import __version__
 from pico.errors import PicoError
 
+#: How every command line is read, and how wide its help may be.
+HELP_FLAGS = ["-h", "--help"]
+WIDTH = 110
+
 #: Commands in the order of the help. Each is imported when it is used: starting a node must not wait for the rest.
 _COMMANDS = {
     "agent": "Expose local services through a node.",
@@ -65,7 +69,7 @@ class Root(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Root, context_settings={"help_option_names": HELP_FLAGS, "max_content_width": WIDTH})
 @click.version_option(__version__, prog_name="pico", message="%(prog)s %(version)s")
 def pico() -> None:
     """

@@ -26,6 +26,9 @@ Config = TypeVar("Config", bound=msgspec.Struct)
 _PREFIX = "setting__"
 _OFF = "__off"
 
+#: What stands for a value in help texts, where that is not the kind's own name.
+_METAVARS = {Kind.HEADER: "TEXT", Kind.ADVERTISE: "HOST:PORT", Kind.NETWORKS: "NETWORKS"}
+
 
 class TreeOption(click.Option):
     """
@@ -38,7 +41,7 @@ class TreeOption(click.Option):
         super().__init__(
             [prefix + "__".join(leaf.path), *(flag_of(path) for path in leaf.paths)],
             help=leaf.setting.help + (f" [default: {default}]" if default else ""),
-            metavar=None if kind is Kind.BOOL else kind.name,
+            metavar=None if kind is Kind.BOOL else _METAVARS.get(kind, kind.name),
             is_flag=kind is Kind.BOOL,
             flag_value="true" if kind is Kind.BOOL else None,
             multiple=kind.several,

@@ -81,7 +81,7 @@ def from_environment(tree: Tree, environment: Mapping[str, str], faults: list[Fa
             # Kubernetes sets PICO_PORT and the like for a service called pico: no reason not to start.
             warnings.append(keys.unknown_variable(name))
         elif leaf.path in values:
-            faults.append(Fault(name, 0, "", f"is another name for {values[leaf.path].source}, which is set, too"))
+            faults.append(Fault(name, 0, "", f"is the same setting as {values[leaf.path].source}, which is set, too"))
         else:
             _put(values, leaf, environment[name], name, faults)
     return values
@@ -148,15 +148,18 @@ class _FileReader:
                 self.blamed.add(self._keys.likely(path))
             elif isinstance(value, Section):
                 self.section(value, path)
-            elif not (isinstance(value, Scalar) and value.empty):
+            elif not (isinstance(value, Scalar) and (value.empty or value.faulty)):
                 self._fault(line, path, "must hold keys and values")
 
     def _setting(self, leaf: Leaf, path: Path, line: int, node: Node) -> None:
         if isinstance(node, Scalar) and node.empty:
             return
+        if isinstance(node, Scalar) and node.faulty:
+            self.blamed.add(leaf.path)
+            return
         if leaf.path in self.values:
             first = self.values[leaf.path].line
-            self._fault(line, path, f"is another name for {leaf.dotted}; one of them stands in line {first} already")
+            self._fault(line, path, f"is given twice, under two names; the other is in line {first}")
             return
         count = len(self._faults)
         if leaf.setting.kind is Kind.LISTENERS and isinstance(node, Listing):
@@ -178,6 +181,8 @@ class _FileReader:
         if not isinstance(node, Scalar):
             self._fault(node.line, path, "must be one word")
             return None
+        if node.faulty:
+            return None
         try:
             return convert(leaf, node.text)
         except ValueError as error:
@@ -198,6 +203,8 @@ class _FileReader:
         """
         Read one listener, which is a tree of its own, or a word in the short form.
         """
+        if isinstance(node, Scalar) and node.faulty:
+            return None
         if isinstance(node, Scalar):
             try:
                 listener = listener_of(node.text)

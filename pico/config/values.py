@@ -7,8 +7,6 @@ from __future__ import annotations
 import re
 from ipaddress import ip_network
 
-import msgspec
-
 from pico.config.addresses import parse_address, parse_service
 from pico.config.faults import did_you_mean
 from pico.config.fields import Kind, Leaf
@@ -183,7 +181,7 @@ def _check_endpoint(text: str) -> None:
         raise ValueError(f"{shown(text)} is no name for an endpoint: 1 to {_MAX_NAME} visible characters")
 
 
-def value_at(config: msgspec.Struct, path: tuple[str, ...]) -> object:
+def value_at(config: object, path: tuple[str, ...]) -> object:
     """
     The value of one setting in a tree.
     """

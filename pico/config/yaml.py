@@ -24,11 +24,13 @@ class Scalar:
     Text in the file.
 
     :ivar empty: nothing stands there at all, so that the default holds.
+    :ivar faulty: a fault was found with it already.
     """
 
     text: str
     line: int
     empty: bool = False
+    faulty: bool = False
 
 
 @attrs.frozen
@@ -148,7 +150,10 @@ class _Converter:
     def _scalar(self, node: yaml.ScalarNode, line: int, path: str) -> Scalar:
         if node.tag == "tag:yaml.org,2002:null":
             return Scalar("", line, True)
+        count = len(self._faults)
         text = self._filled(node.value, line, path)
+        if len(self._faults) > count:
+            return Scalar("", line, faulty=True)
         # Like the word null: what stands there is nothing, so that the default holds.
         empty = not text and node.style is None
         return Scalar(text, line, empty)
