@@ -15,7 +15,7 @@ from pico.cli.sources import Sources, gather
 from pico.config.faults import InvalidConfig
 from pico.config.keys import FILE_LEAVES, keys_of
 from pico.config.load import Loaded
-from pico.config.trees import PROGRAMS, SERVER, Program
+from pico.config.trees import PROGRAMS, Program
 from pico.errors import ConfigError
 
 #: The exit status for a configuration that nothing would start with.
@@ -41,7 +41,7 @@ class EitherCommand(click.Command):
         """
         Parse the command line.
         """
-        return parse_tree_args(self, SERVER.tree, ctx, args, super().parse_args)
+        return parse_tree_args(self, [program.tree for program in PROGRAMS], ctx, args, super().parse_args)
 
 
 @click.group("config")

@@ -38,17 +38,14 @@ class TreeOption(click.Option):
     def __init__(self, leaf: Leaf, prefix: str = _PREFIX, *, hidden: bool = False) -> None:
         kind = leaf.setting.kind
         default = "" if kind is Kind.BOOL else written_default(leaf)
-        super().__init__(
-            [prefix + "__".join(leaf.path), *(flag_of(path) for path in leaf.paths)],
-            help=leaf.setting.help + (f" [default: {default}]" if default else ""),
-            metavar=None if kind is Kind.BOOL else _METAVARS.get(kind, kind.name),
-            is_flag=kind is Kind.BOOL,
-            flag_value="true" if kind is Kind.BOOL else None,
-            multiple=kind.several,
-            type=str,
-            default=None,
-            hidden=hidden,
-        )
+        names = [prefix + "__".join(leaf.path), *(flag_of(path) for path in leaf.paths)]
+        text = leaf.setting.help + (f" [default: {default}]" if default else "")
+        if kind is Kind.BOOL:
+            super().__init__(names, help=text, is_flag=True, flag_value="true", type=str, default=None, hidden=hidden)
+        else:
+            # No flag_value at all: even that of None would make the flag's value one that may be left out.
+            metavar = _METAVARS.get(kind, kind.name)
+            super().__init__(names, help=text, metavar=metavar, multiple=kind.several, type=str, hidden=hidden)
 
 
 class _Off(click.Option):
@@ -78,7 +75,7 @@ class TreeCommand(click.Command):
         """
         Parse the command line.
         """
-        return parse_tree_args(self, self.tree, ctx, args, super().parse_args)
+        return parse_tree_args(self, [self.tree], ctx, args, super().parse_args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """
@@ -101,7 +98,7 @@ class TreeGroup(click.Group):
         """
         Parse the command line.
         """
-        return parse_tree_args(self, self.tree, ctx, args, super().parse_args)
+        return parse_tree_args(self, [self.tree], ctx, args, super().parse_args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """
@@ -128,7 +125,7 @@ def options_of(found: Iterable[Leaf], prefix: str = _PREFIX, *, hidden: bool = F
 
 def parse_tree_args(
     command: click.Command,
-    tree: Tree,
+    trees: Iterable[Tree],
     ctx: click.Context,
     args: list[str],
     parse: Callable[[click.Context, list[str]], list[str]],
@@ -136,15 +133,16 @@ def parse_tree_args(
     """
     Parse a command line that may hold ``--flag=true`` and ``--flag=false``.
 
+    :param trees: whose settings the command takes.
     :param parse: click's own way.
     """
     switches = {flag: option for option in command.params if isinstance(option, TreeOption) for flag in option.opts}
     try:
         return parse(ctx, [_switched(arg, switches) for arg in args])
     except click.NoSuchOption as error:
-        reason = keys_of(tree).absent_flag(error.option_name)
-        if reason:
-            raise click.UsageError(reason, ctx) from None
+        reasons = [reason for tree in trees if (reason := keys_of(tree).absent_flag(error.option_name))]
+        if reasons:
+            raise click.UsageError(reasons[0], ctx) from None
         raise
 
 

@@ -19,10 +19,11 @@ from pico.config.yaml import read
 from pico.errors import ConfigError
 
 Config = TypeVar("Config", bound=msgspec.Struct)
+Config_co = TypeVar("Config_co", bound=msgspec.Struct, covariant=True)
 
 
 @attrs.frozen
-class Loaded(Generic[Config]):
+class Loaded(Generic[Config_co]):
     """
     A configuration and where it came from.
 
@@ -31,7 +32,7 @@ class Loaded(Generic[Config]):
     :ivar files: by the dotted path of a setting that names a secret's file: the file that the secret was read from.
     """
 
-    config: Config
+    config: Config_co
     origins: Mapping[str, str]
     warnings: list[str]
     files: Mapping[str, str] = attrs.field(factory=dict)

@@ -41,7 +41,7 @@ class _Row:
     origin: str
 
 
-def show_json(loaded: Loaded[msgspec.Struct]) -> Value:
+def show_json(loaded: Loaded[msgspec.Struct]) -> dict[str, Value]:
     """
     All settings as nested objects; each is an object with its ``value`` and its ``origin``.
     """

@@ -38,6 +38,9 @@ class HelpTests(SynchronousTestCase):
         ["status", "proxy", "endpoints"],
         ["status", "upstream", "endpoints"],
         ["config"],
+        ["config", "check"],
+        ["config", "show"],
+        ["config", "docs"],
         ["demo"],
         ["bench"],
         ["version"],
@@ -69,30 +72,6 @@ class HelpTests(SynchronousTestCase):
         result = invoke("server", "--proxy.bind-adr", ":1")
         self.assertEqual(result.exit_code, 2)
         self.assertIn("--proxy.bind-addr", result.output)
-
-
-class ConfigTests(SynchronousTestCase):
-    """
-    ``pico config``.
-    """
-
-    def test_show(self) -> None:
-        """
-        Every value with its origin, and no secret.
-        """
-        result = invoke("config", "show", "agent", "--connect.token", "hidden", "--grace-period", "5s")
-        self.assertEqual(result.exit_code, 0)
-        self.assertNotIn("hidden", result.output)
-        self.assertRegex(result.output, r'  token: "\*+" +# --connect\.token\n')
-        self.assertRegex(result.output, r"grace_period: 5s +# --grace-period\n")
-        self.assertRegex(result.output, r"  level: info +# default\n")
-
-    def test_check(self) -> None:
-        """
-        A valid configuration is said to be.
-        """
-        result = invoke("config", "check", "server")
-        self.assertEqual(result.output, "environment and flags: a valid configuration of a node\n")
 
 
 class AgentOutputTests(SynchronousTestCase):
