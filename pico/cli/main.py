@@ -5,6 +5,7 @@ The root of the ``pico`` command.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 
@@ -82,12 +83,14 @@ def pico() -> None:
     """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """
-    Run the command; errors that are not bugs are one line.
+    Run the command; errors that are not bugs are one line each.
+
+    :param arguments: those of the process unless given.
     """
     try:
-        pico(prog_name="pico")
+        pico(arguments, prog_name="pico")
     except PicoError as error:
         for line in str(error).splitlines():
             click.echo(f"pico: {line}", err=True)

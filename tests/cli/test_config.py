@@ -7,19 +7,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.cli.main import pico
 from pico.config.reference import reference
+from tests.cli.support import Outcome, run_pico
 from tests.config.planted import AGENT_FAULTS, AGENT_FILE, NODE_FAULTS, NODE_FILE
 
 
-def invoke(*arguments: str, environment: dict[str, str] | None = None) -> Result:
+def invoke(*arguments: str, environment: dict[str, str] | None = None) -> Outcome:
     """
     Run ``pico config`` in this process.
     """
-    return CliRunner().invoke(pico, ["config", *arguments], prog_name="pico", env=environment)
+    return run_pico("config", *arguments, environment=environment)
 
 
 class CheckTests(SynchronousTestCase):
@@ -49,7 +48,7 @@ class CheckTests(SynchronousTestCase):
             ([], {}, "environment and flags: a valid configuration of a node\n"),
         ]:
             result = invoke("check", *arguments, environment=environment)
-            self.assertEqual((result.exit_code, result.stdout, result.stderr), (0, text, ""), arguments)
+            self.assertEqual((result.status, result.stdout, result.stderr), (0, text, ""), arguments)
 
     def test_ten_faults(self) -> None:
         """
@@ -58,7 +57,7 @@ class CheckTests(SynchronousTestCase):
         for text, planted in [(NODE_FILE, NODE_FAULTS), (AGENT_FILE, AGENT_FAULTS)]:
             path = self._file(text)
             result = invoke("check", path)
-            self.assertEqual((result.exit_code, result.stdout), (2, ""))
+            self.assertEqual((result.status, result.stdout), (2, ""))
             lines = result.stderr.splitlines()
             self.assertEqual(len(lines), 10)
             for line, each in zip(lines, planted, strict=True):
@@ -70,7 +69,7 @@ class CheckTests(SynchronousTestCase):
         A file for the other program is not valid for this one.
         """
         result = invoke("check", "server", self._file("endpoints: [e/4000]\n"))
-        self.assertEqual(result.exit_code, 2)
+        self.assertEqual(result.status, 2)
         self.assertIn("it is a setting of an agent", result.stderr)
 
     def test_flags_and_variables(self) -> None:
@@ -87,7 +86,7 @@ class CheckTests(SynchronousTestCase):
             (["--upstream.tls.cert=x"], {}, 2, "Pico has no TLS"),
         ]:
             result = invoke("check", *arguments, environment=environment)
-            self.assertEqual(result.exit_code, status, arguments)
+            self.assertEqual(result.status, status, arguments)
             self.assertIn(text, result.stderr)
 
     def test_wrong_use(self) -> None:
@@ -102,7 +101,7 @@ class CheckTests(SynchronousTestCase):
             (["--no-such-flag"], "--no-such-flag"),
         ]:
             result = invoke("check", *arguments)
-            self.assertEqual((result.exit_code, result.stdout), (2, ""), arguments)
+            self.assertEqual((result.status, result.stdout), (2, ""), arguments)
             self.assertIn(text, result.stderr)
 
 
@@ -116,7 +115,7 @@ class ShowTests(SynchronousTestCase):
         Every value with its origin, and no secret.
         """
         result = invoke("show", "agent", "--connect.token", "hunter2", "--grace-period", "5s")
-        self.assertEqual((result.exit_code, result.stderr), (0, ""))
+        self.assertEqual((result.status, result.stderr), (0, ""))
         self.assertNotIn("hunter2", result.stdout)
         self.assertRegex(result.stdout, r'  token: "\*+" +# --connect\.token\n')
         self.assertRegex(result.stdout, r"grace_period: 5s +# --grace-period\n")
@@ -127,7 +126,7 @@ class ShowTests(SynchronousTestCase):
         With -o json there is JSON on standard output, whatever else there is to say.
         """
         result = invoke("show", "-o", "json", environment={"PICO_PROXY__TIMEOUT": "5s", "PICO_X": "y"})
-        self.assertEqual(result.exit_code, 0)
+        self.assertEqual(result.status, 0)
         shown = json.loads(result.stdout)
         self.assertEqual(shown["proxy"]["timeout"], {"value": "5s", "origin": "PICO_PROXY__TIMEOUT"})
         self.assertIn("PICO_X", result.stderr)
@@ -137,7 +136,7 @@ class ShowTests(SynchronousTestCase):
         What is not valid is not shown.
         """
         result = invoke("show", "--proxy.timeout=5", "-o", "json")
-        self.assertEqual((result.exit_code, result.stdout), (2, ""))
+        self.assertEqual((result.status, result.stdout), (2, ""))
         self.assertIn("--proxy.timeout: '5' is not a duration", result.stderr)
 
 
