@@ -21,10 +21,11 @@ from pico.config.values import written_default
 
 Config = TypeVar("Config", bound=msgspec.Struct)
 
-#: Where click keeps the flags of a tree among a command's parameters, and what ends the names of those that are
-#: turned off.
+#: Where click keeps the flags of a tree among a command's parameters, what ends the names of those that turn something
+#: off, and what their flags begin with.
 _PREFIX = "setting__"
 _OFF = "__off"
+_NO = "--no-"
 
 #: What stands for a value in help texts, where that is not the kind's own name.
 _METAVARS = {Kind.HEADER: "TEXT", Kind.ADVERTISE: "HOST:PORT", Kind.NETWORKS: "NETWORKS"}
@@ -58,7 +59,7 @@ class _Off(click.Option):
 
 
 def _off_flag(flag: str) -> str:
-    return "--no-" + flag.removeprefix("--")
+    return _NO + flag.removeprefix("--")
 
 
 class TreeCommand(click.Command):
@@ -143,7 +144,8 @@ def parse_tree_args(
         reasons = [reason for tree in trees if (reason := keys_of(tree).absent_flag(error.option_name))]
         if reasons:
             raise click.UsageError(reasons[0], ctx) from None
-        raise
+        near = [flag for flag in error.possibilities or () if not flag.startswith(_NO)]
+        raise click.NoSuchOption(error.option_name, possibilities=near, ctx=ctx) from None
 
 
 def _switched(arg: str, switches: Mapping[str, TreeOption]) -> str:

@@ -5,23 +5,26 @@ Durations and sizes as people write them.
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
-_NUMBER = r"([0-9]{1,18}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})"
-_DURATION_PART = re.compile(_NUMBER + "(ns|us|µs|ms|s|m|h|d)")
-_SECONDS = {
-    "ns": Fraction(1, 10**9),
-    "us": Fraction(1, 10**6),
-    "µs": Fraction(1, 10**6),
-    "ms": Fraction(1, 10**3),
-    "s": Fraction(1),
-    "m": Fraction(60),
-    "h": Fraction(3600),
-    "d": Fraction(86400),
+#: Decimal places of numbers: what is written is kept exactly, as a whole number of billionths.
+_PLACES = 9
+_ONE: int = 10**_PLACES
+
+_NUMBER = r"([0-9]{0,18})(?:\.([0-9]{0,9}))?"
+_DURATION_PART = re.compile(rf"(?=\.?[0-9]){_NUMBER}(ns|us|µs|ms|s|m|h|d)")
+_NANOSECONDS: dict[str, int] = {
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+    "d": 86400 * 10**9,
 }
 
-_SIZE = re.compile(_NUMBER + r"\s*([kmgt]i?)?b?", re.IGNORECASE)
-_BYTES = {
+_SIZE = re.compile(rf"(?=\.?[0-9]){_NUMBER}\s*([kmgt]i?)?b?", re.IGNORECASE)
+_BYTES: dict[str, int] = {
     "": 1,
     "k": 10**3,
     "m": 10**6,
@@ -49,16 +52,17 @@ def parse_duration(text: str) -> float:
     if text == "0":
         return 0.0
     position = 0
-    seconds = Fraction(0)
+    total: int = 0
     while match := _DURATION_PART.match(text, position):
-        seconds += Fraction(match[1]) * _SECONDS[match[2]]
+        total += _billionths(match) * _NANOSECONDS[match[3]]
         position = match.end()
     if not text or position < len(text):
-        unit = f" (is {text}s meant?)" if re.fullmatch(_NUMBER, text) else ""
+        unit = f" (is {text}s meant?)" if _DURATION_PART.fullmatch(f"{text}s") else ""
         raise ValueError(f"{shown(text)} is not a duration; write for example 500ms, 10s or 1m30s{unit}")
+    seconds = total / (_ONE * 10**9)
     if seconds > MAX_DURATION:
         raise ValueError(f"{shown(text)} is more than a hundred years")
-    return float(seconds)
+    return seconds
 
 
 def format_duration(seconds: float) -> str:
@@ -91,12 +95,12 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{shown(text)} is not a size; write for example 64KiB, 1MiB or a number of bytes")
-    size = Fraction(match[1]) * _BYTES[(match[2] or "").lower()]
-    if size.denominator != 1:
+    size, rest = divmod(_billionths(match) * _BYTES[(match[3] or "").lower()], _ONE)
+    if rest:
         raise ValueError(f"{shown(text)} is not a whole number of bytes")
     if size > MAX_SIZE:
         raise ValueError(f"{shown(text)} is more than this program can count")
-    return int(size)
+    return size
 
 
 def format_size(size: int) -> str:
@@ -114,6 +118,11 @@ def shown(text: str) -> str:
     A value as it stands in messages: quoted, on one line, and not endless.
     """
     return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def _billionths(number: re.Match[str]) -> int:
+    whole, places = number[1] or "0", number[2] or ""
+    return int(whole) * _ONE + int(places.ljust(_PLACES, "0"))
 
 
 def _decimal(count: int, size: int) -> str:

@@ -21,6 +21,7 @@ PROTOCOLS = ("http",)
 #: The largest number that is believed; more is a slip of the keyboard.
 MAX_COUNT = 2**31 - 1
 
+_COUNT = re.compile("(-?)([0-9]+)")
 _NAME = re.compile(r"[A-Za-z0-9._~-]*")
 _MAX_NAME = 255
 
@@ -130,12 +131,13 @@ def _among(text: str, words: tuple[str, ...]) -> str:
 
 
 def _count(text: str) -> int:
-    digits = text.strip()
-    if not re.fullmatch("[0-9]+", digits):
+    number = _COUNT.fullmatch(text.strip())
+    if number is None:
         raise ValueError(f"{shown(text)} is not a whole number")
-    if len(digits) > 20 or int(digits) > MAX_COUNT:
+    if not number[1] and (len(number[2]) > 20 or int(number[2]) > MAX_COUNT):
         raise ValueError(f"{shown(text)} is too much; the most is {MAX_COUNT}")
-    return int(digits)
+    # One below zero is too little for every setting.
+    return -1 if number[1] else int(number[2])
 
 
 def _words(text: str) -> tuple[str, ...]:

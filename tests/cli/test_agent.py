@@ -33,7 +33,7 @@ class AgentTests(SynchronousTestCase):
             (["agent", "http", "", "4000"], 2, "ENDPOINT: '' is no name for an endpoint"),
             (["agent", "http", "e", "4000", "--timeout", "5"], 2, "--timeout: '5' is not a duration"),
             (["agent", "http", "e", "4000", "--protocol", "tcp"], 2, "--protocol: Pico carries no tcp yet"),
-            (["agent", "http", "e", "4000", "--http-client.max-idle-conns", "-1"], 2, "'-1' is not a whole number"),
+            (["agent", "http", "e", "4000", "--http-client.max-idle-conns", "-1"], 2, "the least is 0"),
             (["agent", "http", "e", "4000", "--connect.tls.cert", "x"], 2, "Pico trusts the certificates"),
             (["agent", "http", "e", "4000", "--connect.timeout", "5"], 1, "pico: --connect.timeout: '5' is not a"),
             (["agent", "--connect.timeout", "5", "http", "e", "4000"], 1, "pico: --connect.timeout: '5' is not a"),

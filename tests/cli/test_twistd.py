@@ -96,6 +96,7 @@ class OptionsTests(SynchronousTestCase):
         """
         for arguments, status, text in [
             (["--proxy.bind-adr=:1"], 2, "--proxy.bind-addr"),
+            (["--proxy.acces-log.disable"], 2, "--proxy.access-log.disable"),
             (["--proxy.bind-addr"], 2, "requires an argument"),
             (["--proxy.access-log.disable=maybe"], 2, "'maybe' is neither true nor false"),
             (["--cluster.nonsense=x"], 2, "--cluster.nonsense"),
@@ -109,3 +110,4 @@ class OptionsTests(SynchronousTestCase):
                 end = self.assertRaises(SystemExit, from_twistd, *arguments)
             self.assertEqual(end.code, status, arguments)
             self.assertIn(text, said.getvalue())
+            self.assertNotIn("--no-", said.getvalue())

@@ -66,7 +66,7 @@ class ConvertTests(SynchronousTestCase):
         for kind, text, problem in [
             (Kind.BOOL, "yes", "'yes' is neither true nor false"),
             (Kind.COUNT, "1.5", "'1.5' is not a whole number"),
-            (Kind.COUNT, "-1", "'-1' is not a whole number"),
+            (Kind.COUNT, "-1", "'-1' is too little; the least is 0"),
             (Kind.COUNT, "", "'' is not a whole number"),
             (Kind.COUNT, "٣", "'٣' is not a whole number"),
             (Kind.COUNT, "2147483648", "the most is 2147483647"),
