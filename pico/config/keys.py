@@ -50,7 +50,8 @@ class Keys:
         if sibling:
             return (*path[:-1], sibling)
         # In another section, or written as a flag is.
-        elsewhere = [each for each in known if each[-1] == path[-1].replace("-", "_")]
+        own = [*(leaf.path for leaf in self.leaves), *self.sections]
+        elsewhere = [each for each in own if each[-1] == path[-1].replace("-", "_")]
         if len(elsewhere) == 1:
             return elsewhere[0]
         near = nearest(".".join(path), [".".join(each) for each in known if len(each) > 1])

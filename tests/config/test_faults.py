@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
+from pico.config.absent import why_absent
 from pico.config.agent import AgentConfig
 from pico.config.faults import Fault, InvalidConfig, nearest
 from pico.config.load import load
@@ -81,6 +82,21 @@ class UnknownTests(SynchronousTestCase):
             ("xyzzy: 1", "xyzzy: unknown key"),
         ]:
             self.assertEqual(faults_of(ServerConfig, text), [f"f:1: {hint}"])
+
+    def test_keys_of_an_agent(self) -> None:
+        """
+        A short name in the wrong place is found where it belongs.
+        """
+        for text, meant in [("url: x", "connect.url"), ("log: {token: x}", "connect.token")]:
+            self.assertIn(f"(did you mean {meant}?)", faults_of(AgentConfig, text)[0])
+
+    def test_what_has_come_is_not_absent(self) -> None:
+        """
+        A section that exists is not said to be missing, nor what is unknown in it.
+        """
+        path = ("proxy", "tls", "cert")
+        self.assertNotEqual(why_absent(ServerConfig, path, [("proxy",)]), "")
+        self.assertEqual(why_absent(ServerConfig, path, [("proxy",), ("proxy", "tls")]), "")
 
     def test_the_other_program(self) -> None:
         """
