@@ -128,7 +128,8 @@ def make_agent(
         clock=clock,
         turn=turn,
     )
-    reporter = _Reporter(config.connect.url, on_event)
+    # Its text, because the URL as it was given may hold a secret.
+    reporter = _Reporter(dialer.url.text, on_event)
     chooser = chooser or random.Random()
     if not config.listeners:
         raise ConfigError("no listeners configured: name an endpoint and its service")

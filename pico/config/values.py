@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from pico.config.addresses import parse_address, parse_service
 from pico.config.faults import did_you_mean
 from pico.config.fields import Kind, Leaf
-from pico.config.listeners import parse_listeners
+from pico.config.listeners import check_endpoint, parse_listeners
 from pico.config.redact import HIDDEN, without_secrets
 from pico.config.units import format_duration, format_size, parse_duration, parse_size, shown
 
@@ -112,7 +112,7 @@ def _read(kind: Kind, text: str) -> object:
         case Kind.HEADER | Kind.TOKEN:
             _check_header(kind, text)
         case Kind.ENDPOINT:
-            _check_endpoint(text)
+            check_endpoint(text)
         case Kind.WORDS:
             return _words(text)
         case Kind.NETWORKS:
@@ -176,11 +176,6 @@ def _check_header(kind: Kind, text: str) -> None:
     if not (text.isascii() and (not text or text.isprintable()) and text == text.strip()):
         value = "it" if kind.secret else shown(text)
         raise ValueError(f"{value} must be visible ASCII characters, without spaces around them")
-
-
-def _check_endpoint(text: str) -> None:
-    if not text or len(text) > _MAX_NAME or not text.isprintable():
-        raise ValueError(f"{shown(text)} is no name for an endpoint: 1 to {_MAX_NAME} visible characters")
 
 
 def value_at(config: object, path: tuple[str, ...]) -> object:

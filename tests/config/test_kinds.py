@@ -98,6 +98,7 @@ class ConvertTests(SynchronousTestCase):
             (Kind.NETWORKS, "[10.0.0.1]", "neither an address nor a network"),
             (Kind.NETWORKS, "10.0.0.0/33", "neither an address nor a network"),
             (Kind.ENDPOINT, "", "is no name for an endpoint"),
+            (Kind.ENDPOINT, "a/b", "is no name for an endpoint"),
             (Kind.ENDPOINT, "a\nb", "is no name for an endpoint"),
             (Kind.ENDPOINT, "a" * 256, "is no name for an endpoint"),
             (Kind.SERVICE, "http://a b", "is not a host name"),

@@ -129,7 +129,7 @@ class FaultTests(SynchronousTestCase):
         """
         listener = listener_of("my-endpoint/http://localhost:4000/a/b")
         self.assertEqual((listener.endpoint_id, listener.addr), ("my-endpoint", "http://localhost:4000/a/b"))
-        for text in ("", "e", "/4000", "e/", "e/nonsense"):
+        for text in ("", "e", "/4000", "e/", "e/nonsense", "e\x07/4000", "e" * 256 + "/4000"):
             with self.assertRaises(ValueError, msg=text):
                 listener_of(text)
 

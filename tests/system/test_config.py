@@ -192,15 +192,21 @@ class AgentTests(ConfigTestCase):
 
     def test_environment_alone(self) -> None:
         """
-        An agent in a container needs no file and no flag; the early names hold, too.
+        An agent in a container needs no file and no flag; the early names hold, too. A query of the node's URL, which
+        may hold a secret, does not get into the log.
         """
         node = self.scene.node()
         service = self.scene.run(HTTPService("s"))
         for listeners, url in (("PICO_ENDPOINTS", "PICO_SERVER__URL"), ("PICO_LISTENERS", "PICO_CONNECT__URL")):
             endpoint = listeners.lower()
-            environment = {listeners: f"{endpoint}/{service.port}", url: f"http://127.0.0.1:{node.upstream}"}
-            self.scene.start("agent", [*PICO, "agent"], environment=environment)
+            environment = {
+                listeners: f"{endpoint}/{service.port}",
+                url: f"http://127.0.0.1:{node.upstream}?key=hunter2",
+            }
+            agent = self.scene.start("agent", [*PICO, "agent"], environment=environment)
             node.wait_for_tunnels(endpoint)
+            agent.wait_for_log(f"connected to http://127.0.0.1:{node.upstream}")
+            self.assertNotIn("hunter2", agent.log)
 
     def test_token_from_a_file(self) -> None:
         """
