@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 import msgspec
 
-from pico.cli.options import options_of, parse_tree_args, settings_in, warn
+from pico.cli.options import PREFIX, options_of, parse_tree_args, settings_in, warn
 from pico.cli.sources import Sources, gather
 from pico.config.faults import InvalidConfig
 from pico.config.keys import FILE_LEAVES, keys_of
@@ -35,6 +35,7 @@ class EitherCommand(click.Command):
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own signature, passed on
         both = {leaf.path: leaf for program in PROGRAMS for leaf in keys_of(program.tree).leaves}
         self.params += [*options_of(FILE_LEAVES), *options_of(both.values(), hidden=True)]
+        self.params.append(click.Option([f"{PREFIX}listeners", "--endpoints"], multiple=True, hidden=True))
         self.epilog = "Every flag of 'pico server' or 'pico agent' can be given, too."
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

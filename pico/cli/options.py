@@ -23,7 +23,7 @@ Config = TypeVar("Config", bound=msgspec.Struct)
 
 #: Where click keeps the flags of a tree among a command's parameters, what ends the names of those that turn something
 #: off, and what their flags begin with.
-_PREFIX = "setting__"
+PREFIX = "setting__"
 _OFF = "__off"
 _NO = "--no-"
 
@@ -36,7 +36,7 @@ class TreeOption(click.Option):
     The flag of one setting; its value stays text until the tree is read.
     """
 
-    def __init__(self, leaf: Leaf, prefix: str = _PREFIX, *, hidden: bool = False) -> None:
+    def __init__(self, leaf: Leaf, prefix: str = PREFIX, *, hidden: bool = False) -> None:
         kind = leaf.setting.kind
         default = "" if kind is Kind.BOOL else written_default(leaf)
         names = [prefix + "__".join(leaf.path), *(flag_of(path) for path in leaf.paths)]
@@ -109,14 +109,14 @@ class TreeGroup(click.Group):
         self.format_commands(ctx, formatter)
 
 
-def tree_options(tree: Tree, prefix: str = _PREFIX) -> list[click.Parameter]:
+def tree_options(tree: Tree, prefix: str = PREFIX) -> list[click.Parameter]:
     """
     The flags of a tree, and those that name its file.
     """
     return options_of((*keys_of(tree).leaves, *FILE_LEAVES), prefix)
 
 
-def options_of(found: Iterable[Leaf], prefix: str = _PREFIX, *, hidden: bool = False) -> list[click.Parameter]:
+def options_of(found: Iterable[Leaf], prefix: str = PREFIX, *, hidden: bool = False) -> list[click.Parameter]:
     """
     The flags of some settings. Listeners have none here: the agent's commands have their own ways to name them.
     """
@@ -178,7 +178,7 @@ def format_grouped(command: click.Command, ctx: click.Context, formatter: click.
             formatter.write_dl(records)
 
 
-def settings_in(values: dict[str, object], prefix: str = _PREFIX) -> dict[str, str]:
+def settings_in(values: dict[str, object], prefix: str = PREFIX) -> dict[str, str]:
     """
     Take the tree's flags that were given out of a command's parameters.
     """

@@ -102,9 +102,9 @@ class Leaf:
     @property
     def flag(self) -> str:
         """
-        The flag of it, with its dashes.
+        The flag of it, with its dashes. That of listeners has the name of their short form.
         """
-        return flag_of(self.path)
+        return flag_of(self.paths[-1] if self.setting.kind is Kind.LISTENERS else self.path)
 
     @property
     def variable(self) -> str:

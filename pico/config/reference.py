@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pico.config.agent import ListenerConfig
-from pico.config.fields import Kind, Leaf, Tree, flag_of, sections, variable_of
+from pico.config.fields import Leaf, Tree, flag_of, sections, variable_of
 from pico.config.keys import FILE_LEAVES, keys_of
 from pico.config.trees import AGENT, SERVER
 from pico.config.values import written_default, written_least
@@ -75,7 +75,7 @@ def _table(leaves: Iterable[Leaf], *, in_file: bool = True) -> str:
     for leaf in leaves:
         names = [
             *([f"**`{leaf.dotted}`**"] if in_file else []),
-            f"`{_flag(leaf)}`",
+            f"`{leaf.flag}`",
             f"`{leaf.variable}`",
         ]
         rows.append(f"| {'<br>'.join(names)} | {_value(leaf)} | {_default(leaf)} | {_help(leaf)} |")
@@ -88,11 +88,6 @@ def _listener_table() -> str:
         flag = "" if leaf.setting.required else f"`{leaf.flag}`"
         rows.append(f"| `{leaf.dotted}` | {flag} | {_value(leaf)} | {_default(leaf)} | {_help(leaf)} |")
     return "\n".join(rows) + "\n"
-
-
-def _flag(leaf: Leaf) -> str:
-    # The agent's command has listeners under the name that is easier to say.
-    return "--endpoints" if leaf.setting.kind is Kind.LISTENERS else leaf.flag
 
 
 def _value(leaf: Leaf) -> str:

@@ -41,6 +41,7 @@ class CheckTests(SynchronousTestCase):
             ([agent], {}, f"{agent}: a valid configuration of an agent\n"),
             (["--config.path", agent], {}, f"{agent}: a valid configuration of an agent\n"),
             ([], {"PICO_CONFIG__PATH": agent}, f"{agent}: a valid configuration of an agent\n"),
+            (["--endpoints=e/4000,f/5000"], {}, "environment and flags: a valid configuration of an agent\n"),
             (["server"], {}, "environment and flags: a valid configuration of a node\n"),
             (["agent"], {}, "environment and flags: a valid configuration of an agent\n"),
             (["agent", agent], {}, f"{agent}: a valid configuration of an agent\n"),
@@ -79,6 +80,7 @@ class CheckTests(SynchronousTestCase):
         for arguments, environment, status, text in [
             (["--proxy.timeout=5"], {}, 2, "--proxy.timeout: '5' is not a duration"),
             (["--connect.timeout=5"], {}, 2, "--connect.timeout: '5' is not a duration"),
+            (["--endpoints=x"], {}, 2, "--endpoints: 'x' is not ENDPOINT/ADDR"),
             (["server", "--connect.timeout=5s"], {}, 2, "--connect.timeout: unknown flag: it is a setting of an agent"),
             ([], {"PICO_LOG__LEVEL": "x"}, 2, "PICO_LOG__LEVEL: 'x' is not one of"),
             ([], {"PICO_LOG__LEVL": "x"}, 0, "pico: unknown environment variable PICO_LOG__LEVL (did you mean"),

@@ -40,8 +40,7 @@ class ReferenceTests(SynchronousTestCase):
                 self.assertIn(f"`{leaf.variable}`", row)
                 for alias in leaf.setting.aliases:
                     self.assertIn(alias, row)
-                if leaf.dotted != "listeners":
-                    self.assertIn(f"`{leaf.flag}`", row)
+                self.assertIn(f"`{leaf.flag}`", row)
         for leaf in FILE_LEAVES:
             self.assertIn(f"`{leaf.flag}`<br>`{leaf.variable}`", page)
         for leaf in keys_of(ListenerConfig).leaves:
