@@ -12,6 +12,10 @@ import click
 from pico.cli.terminal import use_color_on
 from pico.cli.wrong_use import WrongUse, did_you_mean, in_brief, which_one
 
+#: How every command line is read, and how many columns of a wide terminal its help takes.
+HELP_FLAGS = ["-h", "--help"]
+WIDTH = 110
+
 #: The section of flags that name none.
 OPTIONS = "Options"
 
@@ -151,7 +155,7 @@ def sections_of(command: click.Command, ctx: click.Context) -> dict[str, list[tu
     """
     sections: dict[str, list[tuple[str, str]]] = {}
     help_option = command.get_help_option(ctx)
-    for param in command.params:
+    for param in sorted(command.params, key=lambda param: not isinstance(param, Argument)):
         if isinstance(param, Argument):
             sections.setdefault("Arguments", []).append((param.make_metavar(ctx), param.explanation))
         elif isinstance(param, click.Option) and (row := param.get_help_record(ctx)):

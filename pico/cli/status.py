@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import click
 
-from pico.cli.groups import HintingGroup
+from pico.cli.command import Argument, Group, Option
 from pico.cli.status_client import AdminURL, Reply, fetch, parse_admin_url, route
 from pico.cli.status_forms import (
     NODE,
@@ -65,6 +65,7 @@ def _flags(command: Command) -> Command:
         click.option(
             "-w",
             "--watch",
+            cls=Option,
             callback=_interval,
             metavar="[INTERVAL]",
             is_flag=False,
@@ -75,12 +76,14 @@ def _flags(command: Command) -> Command:
         click.option(
             "-o",
             "--output",
+            cls=Option,
             type=click.Choice(["yaml", "json", "table"]),
-            help="Form of the answer.  [default: yaml; table while watching on a terminal]",
+            help="Form of the answer. [default: yaml; table while watching on a terminal]",
         ),
         click.option(
             "--server.url",
             "url",
+            cls=Option,
             callback=_url,
             metavar="URL",
             default="http://localhost:8002",
@@ -92,7 +95,7 @@ def _flags(command: Command) -> Command:
     return command
 
 
-@click.group("status", cls=HintingGroup)
+@click.group("status", cls=Group)
 def status() -> None:
     """
     Ask a node what it knows.
@@ -104,7 +107,7 @@ def status() -> None:
     """
 
 
-@status.group("cluster", cls=HintingGroup)
+@status.group("cluster", cls=Group)
 def cluster() -> None:
     """
     The nodes.
@@ -115,7 +118,7 @@ def cluster() -> None:
     """
 
 
-@status.group("proxy", cls=HintingGroup)
+@status.group("proxy", cls=Group)
 def proxy() -> None:
     """
     The proxy port's view.
@@ -126,7 +129,7 @@ def proxy() -> None:
     """
 
 
-@status.group("upstream", cls=HintingGroup)
+@status.group("upstream", cls=Group)
 def upstream() -> None:
     """
     The upstream port's view.
@@ -151,12 +154,17 @@ def nodes(url: AdminURL, output: str | None, watch: float | None) -> None:
 
 
 @cluster.command("node")
-@click.argument("node_id", metavar="[ID]", default="local")
+@click.argument(
+    "node_id",
+    cls=Argument,
+    metavar="[ID]",
+    default="local",
+    explanation="Its id; without it, the node that is asked.",
+)
 @_flags
 def node(node_id: str, url: AdminURL, output: str | None, watch: float | None) -> None:
     """
-    Show one node and its endpoints, with how many upstreams each has. ID is a node's id; without it, the node that is
-    asked.
+    Show one node and its endpoints, with how many upstreams each has.
 
     \b
     Example:
@@ -179,9 +187,10 @@ def upstream_endpoints(url: AdminURL, output: str | None, watch: float | None) -
 
 
 @upstream.command("tunnels")
-@click.option("--endpoint", metavar="NAME", help="Only those of this endpoint.")
+@click.option("--endpoint", cls=Option, metavar="NAME", help="Only those of this endpoint. [default: all]")
 @click.option(
     "--limit",
+    cls=Option,
     metavar="COUNT",
     type=click.IntRange(1, 10_000),
     default=1000,

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import io
 
-import click
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.agent.events import RequestServed
@@ -22,11 +21,9 @@ class HelpTests(SynchronousTestCase):
 
     def test_help(self) -> None:
         """
-        Help is there under both names, with an example (but for groups within groups).
+        Help is there under both names, with an example.
         """
-        for path, command in commands():
-            if len(path) > 1 and (isinstance(command, click.Group) or path[0] == "config"):
-                continue
+        for path, _ in commands():
             for flag in ("-h", "--help"):
                 result = invoke(*path, flag)
                 self.assertEqual(result.exit_code, 0, path)
@@ -48,29 +45,6 @@ class HelpTests(SynchronousTestCase):
         result = invoke("server", "--proxy.bind-adr", ":1")
         self.assertEqual(result.exit_code, 2)
         self.assertIn("--proxy.bind-addr", result.output)
-
-
-class ConfigTests(SynchronousTestCase):
-    """
-    ``pico config``.
-    """
-
-    def test_show(self) -> None:
-        """
-        Every value with its origin, and no secret.
-        """
-        result = invoke("config", "show", "agent", "--connect.token", "hidden", "--grace-period", "5s")
-        self.assertEqual(result.exit_code, 0)
-        self.assertNotIn("hidden", result.output)
-        self.assertRegex(result.output, r"connect\.token: \*+ +# --connect\.token\n")
-        self.assertRegex(result.output, r"grace_period: 5s +# --grace-period\n")
-        self.assertRegex(result.output, r"log\.level: info +# default\n")
-
-    def test_check(self) -> None:
-        """
-        A valid configuration is said to be.
-        """
-        self.assertEqual(invoke("config", "check", "server").output, "the configuration is valid\n")
 
 
 class AgentOutputTests(SynchronousTestCase):

@@ -53,7 +53,7 @@ class WrongUseTests(SynchronousTestCase):
         """
         A group is asked which of its commands is meant.
         """
-        for line in ("status", "status cluster", "config", "config check"):
+        for line in ("status", "status cluster", "config", "bench"):
             result = invoke(*line.split())
             self.assertRegex(result.stderr, rf"^pico {line}: Which command\? [a-z, ]+\.\nTry 'pico {line} --help'\.\n$")
             self.assertEqual((result.exit_code, result.stdout), (2, ""), line)
