@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
@@ -25,6 +24,7 @@ from pico.cli.status_forms import (
     as_json,
     as_yaml,
 )
+from pico.cli.terminal import is_terminal
 from pico.config.units import parse_duration
 
 #: Seconds to wait for an answer, and while somebody watches.
@@ -256,7 +256,7 @@ def _table(form: Form, reply: Reply) -> str:
 
     from pico.cli.status_watch import table_text
 
-    console = Console(highlight=False, emoji=False, markup=False) if is_screen() else None
+    console = Console(highlight=False, emoji=False, markup=False) if is_terminal(sys.stdout) else None
     return table_text(form.table(reply, None), console=console)
 
 
@@ -268,7 +268,7 @@ def _watch(form: Form, url: AdminURL, path: str, output: str | None, interval: f
 
     # Whoever ends us gets the terminal back as it was.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    live = is_screen() and output in (None, "table")
+    live = is_terminal(sys.stdout) and output in (None, "table")
     try:
         if live:
             with live_table(form, f"{url}{path}", interval, lambda: time.strftime("%H:%M:%S")) as screen:
@@ -279,10 +279,3 @@ def _watch(form: Form, url: AdminURL, path: str, output: str | None, interval: f
     except KeyboardInterrupt:
         # The way to end this; what was shown is all there is.
         return
-
-
-def is_screen() -> bool:
-    """
-    Whether standard output is a terminal that can be drawn on.
-    """
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")

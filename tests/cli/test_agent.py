@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pico.cli.agent import http
 from pico.config.agent import ListenerConfig
 from pico.config.keys import keys_of
-from tests.cli.support import run_pico
+from tests.cli.invoking import invoke
 
 
 class AgentTests(SynchronousTestCase):
@@ -46,7 +46,7 @@ class AgentTests(SynchronousTestCase):
         ]:
             # What follows would run an agent for ever, were it not refused; so there is always one fault more.
             environment = {} if arguments[1:] in ([], ["start"]) else {"PICO_GRACE_PERIOD": "soon"}
-            outcome = run_pico(*arguments, environment=environment)
+            outcome = invoke(*arguments, environment=environment)
             self.assertEqual((outcome.status, outcome.stdout), (status, ""), arguments)
             self.assertIn(text, outcome.stderr)
 
@@ -54,7 +54,7 @@ class AgentTests(SynchronousTestCase):
         """
         Everything that is wrong with the one service is said at once.
         """
-        outcome = run_pico("agent", "http", "e", "nonsense", "--timeout=5", "--access-log.level=x")
+        outcome = invoke("agent", "http", "e", "nonsense", "--timeout=5", "--access-log.level=x")
         self.assertEqual(outcome.status, 2)
         for text in ("ADDR:", "--timeout:", "--access-log.level:"):
             self.assertIn(text, outcome.stderr)
@@ -65,7 +65,7 @@ class AgentTests(SynchronousTestCase):
         """
         path = Path(self.mktemp())
         path.write_text("listeners:\n  - addr: 4000\nlog: {level: x}\n", encoding="utf-8")
-        outcome = run_pico("agent", "start", "--config.path", str(path))
+        outcome = invoke("agent", "start", "--config.path", str(path))
         self.assertEqual((outcome.status, outcome.stdout), (1, ""))
         lines = outcome.stderr.splitlines()
         self.assertEqual(len(lines), 2)

@@ -26,14 +26,14 @@ class HelpTests(SynchronousTestCase):
         for path, _ in commands():
             for flag in ("-h", "--help"):
                 result = invoke(*path, flag)
-                self.assertEqual(result.exit_code, 0, path)
-                self.assertIn("Example", result.output, path)
+                self.assertEqual(result.status, 0, path)
+                self.assertIn("Example", result.stdout, path)
 
     def test_flags_of_a_node(self) -> None:
         """
         All settings are flags, with default and unit, by section.
         """
-        text = " ".join(invoke("server", "-h").output.split())
+        text = " ".join(invoke("server", "-h").stdout.split())
         for part in ("Proxy port:", "Upstream port:", "--proxy.timeout DURATION", "[default: 30s]", "[default: 64KiB]"):
             self.assertIn(part, text)
 
@@ -41,10 +41,10 @@ class HelpTests(SynchronousTestCase):
         """
         A misspelled command or flag is answered with the nearest one.
         """
-        self.assertIn("Did you mean 'server'?", invoke("serve").output)
+        self.assertIn("Did you mean 'server'?", invoke("serve").stderr)
         result = invoke("server", "--proxy.bind-adr", ":1")
-        self.assertEqual(result.exit_code, 2)
-        self.assertIn("--proxy.bind-addr", result.output)
+        self.assertEqual(result.status, 2)
+        self.assertIn("--proxy.bind-addr", result.stderr)
 
 
 class AgentOutputTests(SynchronousTestCase):

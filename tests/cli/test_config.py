@@ -10,7 +10,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.config.reference import reference
-from tests.cli.support import Outcome, run_pico
+from tests.cli.invoking import Outcome
+from tests.cli.invoking import invoke as run_pico
 from tests.config.planted import AGENT_FAULTS, AGENT_FILE, NODE_FAULTS, NODE_FILE
 
 
@@ -101,6 +102,8 @@ class CheckTests(SynchronousTestCase):
             (["server", "agent"], "too many arguments"),
             (["a.yaml", "--config.path=b.yaml"], "two files: a.yaml and b.yaml"),
             (["--no-such-flag"], "--no-such-flag"),
+            (["--conect.url=x"], "No such option '--conect.url'. Did you mean '--connect.url'?"),
+            (["--proxy.access-log.disable=off"], "pico config check: --proxy.access-log.disable: 'off' is neither"),
         ]:
             result = invoke("check", *arguments)
             self.assertEqual((result.status, result.stdout), (2, ""), arguments)

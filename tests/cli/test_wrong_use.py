@@ -47,7 +47,7 @@ class WrongUseTests(SynchronousTestCase):
             result = invoke(*line.split())
             command = expected.partition(":")[0]
             self.assertEqual(result.stderr, f"{expected}\nTry '{command} --help'.\n", line)
-            self.assertEqual((result.exit_code, result.stdout), (2, ""), line)
+            self.assertEqual((result.status, result.stdout), (2, ""), line)
 
     def test_group_alone(self) -> None:
         """
@@ -56,4 +56,4 @@ class WrongUseTests(SynchronousTestCase):
         for line in ("status", "status cluster", "config", "bench"):
             result = invoke(*line.split())
             self.assertRegex(result.stderr, rf"^pico {line}: Which command\? [a-z, ]+\.\nTry 'pico {line} --help'\.\n$")
-            self.assertEqual((result.exit_code, result.stdout), (2, ""), line)
+            self.assertEqual((result.status, result.stdout), (2, ""), line)
