@@ -107,6 +107,11 @@ class Group(click.Group):
     command_class = Command
     group_class = type
 
+    def __init__(self, *args: object, **attrs: object) -> None:
+        super().__init__(*args, **attrs)  # type: ignore[arg-type]  # click's own, passed on
+        # What click says by itself depends on its version.
+        self.subcommand_metavar = f"{'[COMMAND]' if self.invoke_without_command else 'COMMAND'} [ARGS]..."
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """
         Read the command line; without any it is not clear what to do.
@@ -157,7 +162,7 @@ def sections_of(command: click.Command, ctx: click.Context) -> dict[str, list[tu
     help_option = command.get_help_option(ctx)
     for param in sorted(command.params, key=lambda param: not isinstance(param, Argument)):
         if isinstance(param, Argument):
-            sections.setdefault("Arguments", []).append((param.make_metavar(ctx), param.explanation))
+            sections.setdefault("Arguments", []).append((param.human_readable_name, param.explanation))
         elif isinstance(param, click.Option) and (row := param.get_help_record(ctx)):
             section = param.section if isinstance(param, Option) else OPTIONS
             name, text = row

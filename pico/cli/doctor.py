@@ -50,7 +50,7 @@ class _Doctor(Group):
     """
 
     def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own signature, passed on
+        super().__init__(*args, **kwargs)
         self.params[:0] = options_of(FILE_LEAVES)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -159,7 +159,7 @@ class TreeGroup(Group):
     """
 
     def __init__(self, *args: object, tree: Tree, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own signature, passed on
+        super().__init__(*args, **kwargs)
         self.tree = tree
         self.params += tree_options(tree)
 

@@ -36,7 +36,7 @@ ABSENT: Mapping[Tree, Mapping[str, str]] = {
         "gossip": _NO_CLUSTER,
         "usage": "Pico reports its usage to nobody; leave it out",
         "proxy.gateway_timeout": "is called proxy.timeout now",
-        "server": "server.graceful_shutdown_timeout is called grace_period now",
+        "server": "server.graceful_shutdown_timeout is called grace_period now; the rest of it is an agent's",
     },
     AgentConfig: {
         "connect.tls": "Pico trusts the certificates that the system trusts, and has no setting for others yet",

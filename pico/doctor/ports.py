@@ -1,5 +1,5 @@
 """
-Can the node's ports be had, and do others reach them?
+Can a node's ports be had, and do others reach them?
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NONCE = 16
 @attrs.frozen
 class Port:
     """
-    A port of a node.
+    A port of a node, or an agent's own.
 
     :ivar section: its section of the configuration.
     :ivar advertise: what others are told to dial; empty if that is worked out.
@@ -174,14 +174,8 @@ def reach(port: Port, listening: socket.socket, limit: float) -> Finding:
     :param listening: nobody else takes connections from it.
     """
     name = listening.getsockname()
-    text = advertised(port.advertise, IPv4Address("TCP", str(name[0]), int(name[1])))
     setting = f"{port.section}.advertise_addr"
-    try:
-        address = parse_address(text)
-        if not address.host or not address.port:
-            raise ValueError(f"{text!r} is nowhere to connect to")
-    except ValueError as error:
-        return fail(port.subject, f"{setting}: {error}", "write host:port as others reach it")
+    address = parse_address(advertised(port.advertise, IPv4Address("TCP", str(name[0]), int(name[1]))))
     nonce = os.urandom(_NONCE)
     try:
         with closing(socket.create_connection((address.host, address.port), limit)) as client:

@@ -221,6 +221,17 @@ class DoctorTests(SystemTestCase):
         self.assertEqual(found["service of e"][0], "fail")
         self.assertNotIn("endpoint e", found)
 
+    def test_agents_own_port(self) -> None:
+        """
+        An agent that has a port of its own must be able to bind it.
+        """
+        _, taken = self.scene.service_program()
+        flags = ["agent", f"--connect.url=http://127.0.0.1:{free_port()}", "--endpoints=e/4000"]
+        found = self.look(*flags, "--server.enabled", f"--server.bind-addr=127.0.0.1:{taken}", status=1)
+        self.assertEqual(found["server port"][0], "fail")
+        self.assertIn(f"127.0.0.1:{taken} is in use", found["server port"][1])
+        self.assertNotIn("server port", self.look(*flags, f"--server.bind-addr=127.0.0.1:{taken}", status=1))
+
     def test_wrong_ports(self) -> None:
         """
         The node's other ports take no agents.

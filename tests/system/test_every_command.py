@@ -131,7 +131,7 @@ CASES: Mapping[str, Sequence[Use]] = {
     "config check": (
         Use("", out="^environment and flags: a valid configuration of a node\n$"),
         Use("{folder}/agent.yaml", out="^.*/agent.yaml: a valid configuration of an agent\n$"),
-        Use("--admin.bind-addr=x --proxy.timeout=1", 2, "", "^--proxy.timeout: '1' .*\n--admin.bind-addr: 'x' .*\n$"),
+        Use("--admin.bind-addr=x --proxy.timeout=1", 2, "", "^--admin.bind-addr: 'x' .*\n--proxy.timeout: '1' .*\n$"),
         Use("{folder}/none.yaml", 2, "", "^pico: cannot read .*none.yaml: .*\n$"),
         wrong("--proxy.bind-adr=:1", "No such option '--proxy.bind-adr'. Did you mean '--proxy.bind-addr'"),
         wrong("server agent", "too many arguments"),

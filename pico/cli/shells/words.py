@@ -101,7 +101,7 @@ def _flags(command: click.Command, ctx: click.Context) -> Iterator[Flag]:
         if not isinstance(param, click.Option):
             continue
         # Those too that are left out of a help text because it would be a repetition of others.
-        names = tuple(param.opts)
+        names = tuple(sorted(param.opts, key=lambda name: name.startswith("--")))
         if isinstance(param, TreeOption):
             value = "" if param.is_flag else param.leaf.setting.kind.name
             yield Flag(names, param.leaf.setting.help, value, tuple(param.choices()), param.takes_file())
