@@ -35,6 +35,8 @@ class AgentTests(SynchronousTestCase):
             (["agent", "http", "e", "4000", "--protocol", "tcp"], 2, "--protocol: Pico carries no tcp yet"),
             (["agent", "http", "e", "4000", "--http-client.max-idle-conns", "-1"], 2, "the least is 0"),
             (["agent", "http", "e", "4000", "--connect.tls.cert", "x"], 2, "Pico trusts the certificates"),
+            (["agent", "--connect.tls.cert=x", "--endpoints=e/4000"], 2, "Pico trusts the certificates"),
+            (["agent", "--server.enabled=maybe", "--endpoints=e/4000"], 2, "'maybe' is neither true nor false"),
             (["agent", "http", "e", "4000", "--connect.timeout", "5"], 1, "pico: --connect.timeout: '5' is not a"),
             (["agent", "--connect.timeout", "5", "http", "e", "4000"], 1, "pico: --connect.timeout: '5' is not a"),
             (

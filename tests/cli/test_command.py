@@ -101,6 +101,16 @@ class HelpTests(SynchronousTestCase):
         """
         text = invoke("agent", "http", "-h", width=100).stdout
         self.assertRegex(text, r"Arguments:\n  ENDPOINT  +\w.*\n  ADDR  +\w")
+        self.assertLess(text.index("Arguments:"), text.index("Service:"))
+
+    def test_switches(self) -> None:
+        """
+        What takes no value is shown as it is turned on; how it is turned off is explained.
+        """
+        text = invoke("server", "-h", width=100).stdout
+        self.assertRegex(text, r"\n  --proxy\.access-log\.disable  +\w")
+        self.assertNotIn("--no-", text)
+        self.assertIn("=false behind it", text)
 
 
 class ColourTests(SynchronousTestCase):

@@ -33,6 +33,11 @@ class WrongUseTests(SynchronousTestCase):
                 "agent --conect.url=x http e 1",
                 "pico agent: No such option '--conect.url'. Did you mean '--connect.url'?",
             ),
+            (
+                "server --Proxy.bind_addr=:1",
+                "pico server: No such option '--Proxy.bind_addr'. Did you mean '--proxy.bind-addr'?",
+            ),
+            ("server --no-proxy=1", "pico server: No such option '--no-proxy'."),
             ("server --xyz", "pico server: No such option '--xyz'."),
             ("server --log.level", "pico server: Option '--log.level' requires an argument."),
             ("agent http", "pico agent http: Missing argument 'ENDPOINT'."),

@@ -124,6 +124,7 @@ class AddressTests(SynchronousTestCase):
             ("http://a/b/", ServiceAddress("http", "a", 80, "/b")),
             ("https://a", ServiceAddress("https", "a", 443)),
             ("http://Bücher.test", ServiceAddress("http", "xn--bcher-kva.test", 80)),
+            ("Bücher.test:4000", ServiceAddress("http", "xn--bcher-kva.test", 4000)),
             ("http://[::1]/@", ServiceAddress("http", "::1", 80, "/@")),
         ]:
             self.assertEqual(parse_service(text), service, text)
@@ -139,6 +140,8 @@ class AddressTests(SynchronousTestCase):
             ("http://a:0", "port 0"),
             ("http://a b", "not a host name"),
             ("http://a..b", "not a host name"),
+            ("a..b:80", "not a host name"),
+            ("http://1.2.3.256", "not a host name"),
             ("http://-", "not a host name"),
         ):
             with self.assertRaisesRegex(ValueError, hint, msg=text):

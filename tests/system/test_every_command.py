@@ -148,6 +148,7 @@ CASES: Mapping[str, Sequence[Use]] = {
         Use("--config.path={folder}/agent.yaml -o json", out=JSON),
         Use("--config.path={folder}/none.yaml", 1, "^fail  configuration .*cannot read", ""),
         wrong("--timeout=0", "Invalid value for --timeout: 0 is too short"),
+        wrong("--config.expand-env=perhaps", "--config.expand-env: 'perhaps' is neither true nor false"),
         wrong("node", "No such command 'node'"),
     ),
     "doctor server": (
