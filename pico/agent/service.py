@@ -228,8 +228,9 @@ def make_agent(
             dialer=dialer,
             clock=clock,
             on_stream=served.serve,
+            # The URL's text, because as it was given it may hold a secret.
             watcher=_Reporter(
-                config.connect.url, on_event, endpoints.add(listener.endpoint_id, time_of_day()), time_of_day
+                dialer.url.text, on_event, endpoints.add(listener.endpoint_id, time_of_day()), time_of_day
             ),
             chooser=chooser,
         )

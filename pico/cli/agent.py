@@ -5,26 +5,56 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import click
 
 from pico.agent.events import AgentEvent
 from pico.cli.command import Argument, Option
-from pico.cli.options import TreeCommand, TreeGroup, load_config, settings_in, use_color
+from pico.cli.options import PREFIX, TreeCommand, TreeGroup, load_config, options_of, settings_in
+from pico.cli.terminal import use_color_on
 from pico.config.agent import AgentConfig, ListenerConfig
-from pico.config.load import listener_of, with_listeners
+from pico.config.faults import InvalidConfig
+from pico.config.keys import keys_of
+from pico.config.listeners import parse_listeners, with_listeners
+from pico.config.load import load
 from pico.errors import ConfigError
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+#: Where click keeps the flags of the one listener.
+_LISTENER = "listener__"
+
+
+def exposing(text: str) -> Callable[[Command], Command]:
+    """
+    Give a command the flag ``--endpoints``: the agent's listeners in short.
+
+    :param text: for the help.
+    """
+    return click.option(
+        f"{PREFIX}listeners",
+        "--endpoints",
+        cls=Option,
+        metavar="ENDPOINT/ADDR[,...]",
+        multiple=True,
+        callback=_checked,
+        help=text,
+    )
+
+
+def _checked(ctx: click.Context, param: click.Parameter, value: Sequence[str]) -> Sequence[str]:
+    try:
+        parse_listeners(",".join(value))
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+    return value
 
 
 @click.group("agent", cls=TreeGroup, tree=AgentConfig, invoke_without_command=True)
-@click.option(
-    "--endpoints",
-    cls=Option,
-    metavar="ENDPOINT/ADDR[,...]",
-    multiple=True,
-    help="Expose these: an endpoint's name, a slash, and the service's address (a port, host:port or URL).",
-)
-def agent(endpoints: tuple[str, ...], **values: object) -> None:
+@exposing("Expose these: an endpoint's name, a slash, and the service's address (a port, host:port or URL).")
+def agent(**values: object) -> None:
     """
     Expose local services through a node.
 
@@ -40,46 +70,32 @@ def agent(endpoints: tuple[str, ...], **values: object) -> None:
     flags = settings_in(values)
     if ctx.invoked_subcommand is not None:
         ctx.obj = flags
-        if endpoints:
+        if "listeners" in flags:
             raise click.UsageError("--endpoints goes without a command")
         return
-    listeners = listeners_of(endpoints)
-    if not listeners:
+    config = load_config(AgentConfig, flags).config
+    if not config.listeners:
         raise click.UsageError("nothing to expose: name an endpoint, as in --endpoints my-endpoint/localhost:4000")
-    run_agent(flags, listeners)
+    run_agent(config)
 
 
-def listeners_of(endpoints: tuple[str, ...]) -> list[ListenerConfig]:
+class _HTTPCommand(TreeCommand):
     """
-    Read the values of ``--endpoints``.
-
-    :raises click.BadParameter: with what would be right.
+    An agent's command that takes a listener's settings as well.
     """
-    listeners = []
-    for text in ",".join(endpoints).split(","):
-        if text.strip():
-            try:
-                listeners.append(listener_of(text))
-            except ValueError as error:
-                raise click.BadParameter(str(error), param_hint="--endpoints") from None
-    return listeners
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, tree=AgentConfig, **kwargs)
+        optional = [leaf for leaf in keys_of(ListenerConfig).leaves if not leaf.setting.required]
+        self.params[:0] = options_of(optional, _LISTENER, section="Service")
 
 
-@agent.command("http", cls=TreeCommand, tree=AgentConfig)
+@agent.command("http", cls=_HTTPCommand)
 @click.argument("endpoint", cls=Argument, explanation="The name by which clients reach the service.")
 @click.argument(
     "addr", cls=Argument, explanation="The service: a port, host:port, or an http(s) URL with or without a path."
 )
-@click.option(
-    "--timeout",
-    cls=Option,
-    metavar="DURATION",
-    default="10s",
-    show_default=True,
-    help="For connecting to the service.",
-)
-@click.option("--rewrite-host", cls=Option, is_flag=True, help="Let the service see its own address as Host.")
-def http(endpoint: str, addr: str, timeout: str, rewrite_host: bool, **values: object) -> None:
+def http(endpoint: str, addr: str, **values: object) -> None:
     """
     Expose one HTTP service.
 
@@ -87,18 +103,15 @@ def http(endpoint: str, addr: str, timeout: str, rewrite_host: bool, **values: o
     Example:
       pico agent http my-endpoint http://localhost:4000/app
     """
-    from pico.config.units import parse_duration
-
+    given = {"endpoint_id": endpoint, "addr": addr, **settings_in(values, _LISTENER)}
     try:
-        listener_of(f"{endpoint}/{addr}")
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="ADDR") from None
-    try:
-        seconds = parse_duration(timeout)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--timeout") from None
-    listener = ListenerConfig(endpoint_id=endpoint, addr=addr, timeout=seconds, rewrite_host=rewrite_host)
-    run_agent({**_outer_flags(), **settings_in(values)}, [listener])
+        listener = load(ListenerConfig, flags=given).config
+    except InvalidConfig as error:
+        names = {"--endpoint-id": "ENDPOINT", "--addr": "ADDR"}
+        problems = [f"{names.get(fault.source, fault.source)}: {fault.problem}" for fault in error.faults]
+        raise click.UsageError("; ".join(problems)) from None
+    config = load_config(AgentConfig, {**_outer_flags(), **settings_in(values)}).config
+    run_agent(with_listeners(config, [listener]))
 
 
 @agent.command("start", cls=TreeCommand, tree=AgentConfig)
@@ -110,7 +123,7 @@ def start(**values: object) -> None:
     Example:
       pico agent start --config.path etc/agent.yaml
     """
-    run_agent({**_outer_flags(), **settings_in(values)}, None)
+    run_agent(load_config(AgentConfig, {**_outer_flags(), **settings_in(values)}).config)
 
 
 def _outer_flags() -> dict[str, str]:
@@ -121,15 +134,10 @@ def _outer_flags() -> dict[str, str]:
     return flags
 
 
-def run_agent(flags: dict[str, str], listeners: list[ListenerConfig] | None) -> None:
+def run_agent(config: AgentConfig) -> None:
     """
     Run until stopped.
-
-    :param listeners: in place of the file's.
     """
-    config = load_config(AgentConfig, flags).config
-    if listeners is not None:
-        config = with_listeners(config, listeners)
     if not config.listeners:
         raise ConfigError("no listeners configured: list them in the file, or use --endpoints")
     from pico.cli.reactor import install
@@ -147,7 +155,7 @@ def run_agent(flags: dict[str, str], listeners: list[ListenerConfig] | None) -> 
         level=config.log.level,
         subsystems=config.log.subsystems,
         as_json=config.log.format == "json",
-        color=use_color(),
+        color=use_color_on(sys.stderr),
     )
     output = AgentOutput(config, sys.stdout)
     progress = AgentProgress([listener.endpoint_id for listener in config.listeners])

@@ -4,7 +4,6 @@ What an agent shows on its terminal.
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TextIO
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from twisted.logger import Logger
 
 from pico.agent.events import AgentConnected, AgentEvent, AgentLost, AgentRefused, RequestServed
+from pico.cli.terminal import use_color_on
 from pico.config.addresses import parse_service
 from pico.config.agent import AgentConfig
 
@@ -30,7 +30,7 @@ class AgentOutput:
         self._stream = stream
         quiet = all(listener.access_log.disable for listener in config.listeners)
         self._watched = stream.isatty()
-        self._color = self._watched and not os.environ.get("NO_COLOR")
+        self._color = use_color_on(stream)
         self.shows_requests = self._watched and not quiet
         self._port = 8000
 

@@ -41,7 +41,7 @@ _token = click.option(
     "token",
     cls=Option,
     section=_TO,
-    metavar="SECRET",
+    metavar="TOKEN",
     default="",
     help="Token to show to the node. [default: none]",
 )

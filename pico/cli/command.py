@@ -12,6 +12,10 @@ import click
 from pico.cli.terminal import use_color_on
 from pico.cli.wrong_use import WrongUse, did_you_mean, in_brief, which_one
 
+#: How every command line is read, and how many columns of a wide terminal its help takes.
+HELP_FLAGS = ["-h", "--help"]
+WIDTH = 110
+
 #: The section of flags that name none.
 OPTIONS = "Options"
 
@@ -103,12 +107,10 @@ class Group(click.Group):
     command_class = Command
     group_class = type
 
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """
-        Say how it is used, in the same words whichever click says it.
-        """
-        options = [self.options_metavar] if self.options_metavar else []
-        return [*options, "[COMMAND] [ARGS]..." if self.invoke_without_command else "COMMAND [ARGS]..."]
+    def __init__(self, *args: object, **attrs: object) -> None:
+        super().__init__(*args, **attrs)  # type: ignore[arg-type]  # click's own, passed on
+        # What click says by itself depends on its version.
+        self.subcommand_metavar = f"{'[COMMAND]' if self.invoke_without_command else 'COMMAND'} [ARGS]..."
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """
@@ -158,9 +160,9 @@ def sections_of(command: click.Command, ctx: click.Context) -> dict[str, list[tu
     """
     sections: dict[str, list[tuple[str, str]]] = {}
     help_option = command.get_help_option(ctx)
-    for param in command.params:
+    for param in sorted(command.params, key=lambda param: not isinstance(param, Argument)):
         if isinstance(param, Argument):
-            sections.setdefault("Arguments", []).append((param.make_metavar(ctx), param.explanation))
+            sections.setdefault("Arguments", []).append((param.human_readable_name, param.explanation))
         elif isinstance(param, click.Option) and (row := param.get_help_record(ctx)):
             section = param.section if isinstance(param, Option) else OPTIONS
             name, text = row

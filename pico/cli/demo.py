@@ -8,8 +8,10 @@ import sys
 
 import click
 
+from pico.cli.command import Command
 
-@click.command("demo")
+
+@click.command("demo", cls=Command)
 def demo() -> None:
     """
     Run a node, a sample web service and an agent until Ctrl-C.

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pico.cli.agent import listeners_of
+from pico.cli.agent import exposing
 from pico.cli.command import Group, Option
-from pico.cli.options import TreeCommand, read_config, settings_in
+from pico.cli.options import TreeCommand, options_of, settings_in, switched
+from pico.cli.sources import gather
 from pico.cli.terminal import is_terminal, use_color_on
 from pico.config.agent import AgentConfig
 from pico.config.faults import InvalidConfig
-from pico.config.load import with_listeners
+from pico.config.keys import FILE_LEAVES
 from pico.config.server import ServerConfig
 from pico.config.units import parse_duration
 from pico.errors import ConfigError
@@ -43,20 +44,32 @@ _timeout = click.option(
 )
 
 
-@click.group("doctor", cls=Group, invoke_without_command=True)
-@click.option("--config.path", "path", cls=Option, type=click.Path(), help="YAML file to look at. [default: none]")
-@click.option(
-    "--config.expand-env", "expand", cls=Option, is_flag=True, help="Replace ${VAR} and ${VAR:default} in that file."
-)
+class _Doctor(Group):
+    """
+    A group that is told where the configuration is; the commands below it take the rest.
+    """
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.params[:0] = options_of(FILE_LEAVES)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """
+        Read the command line.
+        """
+        return super().parse_args(ctx, switched(self, ctx, args))
+
+
+@click.group("doctor", cls=_Doctor, invoke_without_command=True)
 @_timeout
 @_output
-def doctor(path: str | None, expand: bool, timeout: str | None, output: str | None) -> None:
+def doctor(timeout: str | None, output: str | None, **values: object) -> None:
     """
     See what would keep a node or an agent from working here, and what to do about it.
 
-    Whether it is a node or an agent is seen from the file, or else from the environment; "server" or "agent" behind it
-    says so, and takes all flags of "pico server" or "pico agent". Ports are bound for a moment; an agent's node is
-    asked in such a way that no endpoint is registered. The exit status is 1 if something will not work.
+    Whether it is a node or an agent is told by the file, or else by the environment; "server" or "agent" behind it says
+    so, and takes all flags of "pico server" or "pico agent". Ports are bound for a moment; an agent's node is asked in
+    such a way that no endpoint is registered. The exit status is 1 if something will not work.
 
     \b
     Examples:
@@ -64,10 +77,10 @@ def doctor(path: str | None, expand: bool, timeout: str | None, output: str | No
       pico doctor agent --endpoints my-endpoint/localhost:4000
     """
     ctx = click.get_current_context()
-    flags = {"config.path": path or "", "config.expand_env": "true" if expand else ""}
-    ctx.obj = {name: value for name, value in flags.items() if value}, timeout, output
+    flags = settings_in(values)
+    ctx.obj = flags, timeout, output
     if ctx.invoked_subcommand is None:
-        command = doctor.get_command(ctx, _kind(path))
+        command = doctor.get_command(ctx, _recognised(flags))
         assert command is not None
         ctx.invoke(command)
 
@@ -87,18 +100,10 @@ def server(timeout: str | None = None, output: str | None = None, **values: obje
 
 
 @doctor.command("agent", cls=TreeCommand, tree=AgentConfig)
-@click.option(
-    "--endpoints",
-    cls=Option,
-    metavar="ENDPOINT/ADDR[,...]",
-    multiple=True,
-    help="Take these for exposed instead of what the file lists, as with pico agent.",
-)
+@exposing("Take these for exposed instead of what the file lists, as with pico agent.")
 @_timeout
 @_output
-def agent(
-    endpoints: tuple[str, ...] = (), timeout: str | None = None, output: str | None = None, **values: object
-) -> None:
+def agent(timeout: str | None = None, output: str | None = None, **values: object) -> None:
     """
     See whether an agent can run with these settings: does it reach its node and its services?
 
@@ -106,50 +111,38 @@ def agent(
     Example:
       pico doctor agent --endpoints my-endpoint/localhost:4000
     """
-    listeners = listeners_of(endpoints)
-
-    def of_agent(flags: dict[str, str], limit: float) -> Iterator[Finding]:
-        from pico.doctor.checks import checks_of_agent, node_was_reached
-        from pico.doctor.examine import examine
-
-        loaded = read_config(AgentConfig, flags)
-        config = with_listeners(loaded.config, listeners) if listeners else loaded.config
-        first, second = checks_of_agent(config, limit)
-        yield from _valid(loaded.warnings)
-        found = []
-        for finding in examine(first, limit=limit, begin=_progress):
-            found.append(finding)
-            yield finding
-        if node_was_reached(found):
-            yield from examine(second, limit=limit, begin=_progress)
-
-    _examine("agent", settings_in(values), timeout, output, of_agent)
+    _examine("agent", settings_in(values), timeout, output, _of_agent)
 
 
 def _of_server(flags: dict[str, str], limit: float) -> Iterator[Finding]:
     from pico.doctor.checks import checks_of_server
     from pico.doctor.examine import examine
 
-    loaded = read_config(ServerConfig, flags)
+    loaded = gather(flags).load(ServerConfig)
     yield from _valid(loaded.warnings)
     yield from examine(checks_of_server(loaded.config, limit), limit=limit, begin=_progress)
 
 
-def _kind(path: str | None) -> str:
-    from pico.doctor.kind import kind_of
+def _of_agent(flags: dict[str, str], limit: float) -> Iterator[Finding]:
+    from pico.doctor.checks import checks_of_agent, node_was_reached
+    from pico.doctor.examine import examine
 
-    path = path or os.environ.get("PICO_CONFIG__PATH", "")
-    text = ""
-    if path:
-        try:
-            with open(path, encoding="utf-8") as file:
-                text = file.read()
-        except (OSError, UnicodeDecodeError):
-            return "server"  # which says why it cannot be read
-    found = kind_of(text, os.environ)
-    if not found and path:
-        raise click.UsageError(f"{path} may be a node's or an agent's: say 'pico doctor server' or 'pico doctor agent'")
-    return found or "server"
+    loaded = gather(flags).load(AgentConfig)
+    first, second = checks_of_agent(loaded.config, limit)
+    yield from _valid(loaded.warnings)
+    found = []
+    for finding in examine(first, limit=limit, begin=_progress):
+        found.append(finding)
+        yield finding
+    if node_was_reached(found):
+        yield from examine(second, limit=limit, begin=_progress)
+
+
+def _recognised(flags: dict[str, str]) -> str:
+    try:
+        return gather(flags).recognise().name
+    except ConfigError:
+        return "server"  # which says why it cannot be read
 
 
 def _examine(
@@ -174,7 +167,8 @@ def _examine(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--timeout") from None
     flags = {**outer, **flags}
-    file = flags.get("config.path", os.environ.get("PICO_CONFIG__PATH", ""))
+    path = FILE_LEAVES[0]
+    file = flags.get(path.dotted, os.environ.get(path.variable, ""))
     as_json = (output or outer_output) == "json"
     findings = []
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
@@ -214,7 +208,7 @@ def _valid(warnings: list[str]) -> Iterator[Finding]:
 
     yield ok("configuration", "valid")
     for warning in warnings:
-        yield warn("configuration", warning, "correct its name, or unset it")
+        yield warn("configuration", warning, "correct or unset what is named there, unless it is meant so")
 
 
 def _progress(subject: str) -> None:

@@ -5,13 +5,14 @@ The root of the ``pico`` command.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import cast
 
 import click
 
 from pico import __version__
-from pico.cli.command import Group
+from pico.cli.command import HELP_FLAGS, WIDTH, Group
 from pico.cli.wrong_use import in_brief
 from pico.errors import PicoError
 
@@ -20,7 +21,7 @@ _COMMANDS = {
     "agent": "Expose local services through a node.",
     "server": "Run a node.",
     "status": "Ask a node what it knows.",
-    "config": "Check or show a configuration.",
+    "config": "Check or show a configuration, or describe all settings.",
     "doctor": "See what would keep a node or an agent from working.",
     "demo": "Run a node, a sample service and an agent.",
     "bench": "Make load for a node, or compare with nginx.",
@@ -77,7 +78,7 @@ class Root(Group):
 @click.group(
     cls=Root,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={"help_option_names": HELP_FLAGS, "max_content_width": WIDTH},
 )
 @click.version_option(__version__, prog_name="pico", message="%(prog)s %(version)s", help="Show the version.")
 def pico() -> None:
@@ -96,12 +97,14 @@ def pico() -> None:
         click.echo(ctx.get_help(), color=ctx.color)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """
-    Run the command; errors that are not bugs are one line.
+    Run the command; errors that are not bugs are one line each.
+
+    :param arguments: those of the process unless given.
     """
     try:
-        pico(prog_name="pico")
+        pico(arguments, prog_name="pico")
     except PicoError as error:
         for line in str(error).splitlines():
             click.echo(f"pico: {line}", err=True)

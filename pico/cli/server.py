@@ -8,7 +8,8 @@ import sys
 
 import click
 
-from pico.cli.options import TreeCommand, load_config, settings_in, use_color
+from pico.cli.options import TreeCommand, load_config, settings_in
+from pico.cli.terminal import use_color_on
 from pico.config.server import ServerConfig
 
 
@@ -35,7 +36,7 @@ def server(**values: object) -> None:
         level=config.log.level,
         subsystems=config.log.subsystems,
         as_json=config.log.format == "json",
-        color=use_color(),
+        color=use_color_on(sys.stderr),
     )
     supervisor = Supervisor(clock)
     node = make_server(config, tcp, clock=clock, inherited=supervisor.sockets(PORTS))

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
@@ -13,7 +12,7 @@ from typing import TypeVar
 
 import click
 
-from pico.cli.groups import HintingGroup
+from pico.cli.command import Argument, Group, Option
 from pico.cli.status_client import AdminURL, Reply, fetch, parse_admin_url, route
 from pico.cli.status_forms import (
     NODE,
@@ -25,6 +24,7 @@ from pico.cli.status_forms import (
     as_json,
     as_yaml,
 )
+from pico.cli.terminal import is_terminal
 from pico.config.units import parse_duration
 
 #: Seconds to wait for an answer, and while somebody watches.
@@ -65,6 +65,7 @@ def _flags(command: Command) -> Command:
         click.option(
             "-w",
             "--watch",
+            cls=Option,
             callback=_interval,
             metavar="[INTERVAL]",
             is_flag=False,
@@ -75,12 +76,14 @@ def _flags(command: Command) -> Command:
         click.option(
             "-o",
             "--output",
+            cls=Option,
             type=click.Choice(["yaml", "json", "table"]),
-            help="Form of the answer.  [default: yaml; table while watching on a terminal]",
+            help="Form of the answer. [default: yaml; table while watching on a terminal]",
         ),
         click.option(
             "--server.url",
             "url",
+            cls=Option,
             callback=_url,
             metavar="URL",
             default="http://localhost:8002",
@@ -92,7 +95,7 @@ def _flags(command: Command) -> Command:
     return command
 
 
-@click.group("status", cls=HintingGroup)
+@click.group("status", cls=Group)
 def status() -> None:
     """
     Ask a node what it knows.
@@ -104,7 +107,7 @@ def status() -> None:
     """
 
 
-@status.group("cluster", cls=HintingGroup)
+@status.group("cluster", cls=Group)
 def cluster() -> None:
     """
     The nodes.
@@ -115,7 +118,7 @@ def cluster() -> None:
     """
 
 
-@status.group("proxy", cls=HintingGroup)
+@status.group("proxy", cls=Group)
 def proxy() -> None:
     """
     The proxy port's view.
@@ -126,7 +129,7 @@ def proxy() -> None:
     """
 
 
-@status.group("upstream", cls=HintingGroup)
+@status.group("upstream", cls=Group)
 def upstream() -> None:
     """
     The upstream port's view.
@@ -151,12 +154,17 @@ def nodes(url: AdminURL, output: str | None, watch: float | None) -> None:
 
 
 @cluster.command("node")
-@click.argument("node_id", metavar="[ID]", default="local")
+@click.argument(
+    "node_id",
+    cls=Argument,
+    metavar="[ID]",
+    default="local",
+    explanation="Its id; without it, the node that is asked.",
+)
 @_flags
 def node(node_id: str, url: AdminURL, output: str | None, watch: float | None) -> None:
     """
-    Show one node and its endpoints, with how many upstreams each has. ID is a node's id; without it, the node that is
-    asked.
+    Show one node and its endpoints, with how many upstreams each has.
 
     \b
     Example:
@@ -179,9 +187,10 @@ def upstream_endpoints(url: AdminURL, output: str | None, watch: float | None) -
 
 
 @upstream.command("tunnels")
-@click.option("--endpoint", metavar="NAME", help="Only those of this endpoint.")
+@click.option("--endpoint", cls=Option, metavar="NAME", help="Only those of this endpoint. [default: all]")
 @click.option(
     "--limit",
+    cls=Option,
     metavar="COUNT",
     type=click.IntRange(1, 10_000),
     default=1000,
@@ -247,7 +256,7 @@ def _table(form: Form, reply: Reply) -> str:
 
     from pico.cli.status_watch import table_text
 
-    console = Console(highlight=False, emoji=False, markup=False) if is_screen() else None
+    console = Console(highlight=False, emoji=False, markup=False) if is_terminal(sys.stdout) else None
     return table_text(form.table(reply, None), console=console)
 
 
@@ -259,7 +268,7 @@ def _watch(form: Form, url: AdminURL, path: str, output: str | None, interval: f
 
     # Whoever ends us gets the terminal back as it was.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    live = is_screen() and output in (None, "table")
+    live = is_terminal(sys.stdout) and output in (None, "table")
     try:
         if live:
             with live_table(form, f"{url}{path}", interval, lambda: time.strftime("%H:%M:%S")) as screen:
@@ -270,10 +279,3 @@ def _watch(form: Form, url: AdminURL, path: str, output: str | None, interval: f
     except KeyboardInterrupt:
         # The way to end this; what was shown is all there is.
         return
-
-
-def is_screen() -> bool:
-    """
-    Whether standard output is a terminal that can be drawn on.
-    """
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")

@@ -13,7 +13,7 @@ def is_terminal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> 
     """
     Whether somebody looks at it, on something that understands escape sequences.
     """
-    return stream.isatty() and environment.get("TERM") != "dumb"
+    return stream.isatty() and environment.get("TERM", "") not in ("", "dumb")
 
 
 def use_color_on(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:

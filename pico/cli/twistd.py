@@ -8,56 +8,51 @@ import sys
 from collections.abc import Sequence
 from typing import cast
 
+import click
 from twisted.application.service import IService, Service
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.python.usage import Options as UsageOptions
-from twisted.python.usage import UsageError
 
-from pico.cli.options import load_config
+from pico.cli.command import HELP_FLAGS, WIDTH
+from pico.cli.options import load_config, settings_in
 from pico.cli.run import handle_signals, tune
+from pico.cli.server import server
 from pico.cli.supervisor import Supervisor
-from pico.config.fields import Kind, leaves
 from pico.config.server import ServerConfig
 from pico.errors import PicoError
 from pico.server.node import PORTS, make_server
 
-_FLAGS = {leaf.flag[2:]: leaf for leaf in leaves(ServerConfig)}
-
 
 class Options(UsageOptions):
     """
-    The same flags as ``pico server``.
+    The options of ``pico server``, read by that command's own parser, so that they cannot differ.
     """
 
-    optParameters = [
-        *([name, None, None, leaf.setting.help] for name, leaf in _FLAGS.items() if leaf.setting.kind is not Kind.BOOL),
-        ["config.path", None, None, "YAML file to read."],
-    ]
-    optFlags = [
-        *([name, None, leaf.setting.help] for name, leaf in _FLAGS.items() if leaf.setting.kind is Kind.BOOL),
-        ["config.expand-env", None, "Replace ${VAR} and ${VAR:default} in that file."],
-    ]
-    synopsis = "[options]"
+    def __init__(self) -> None:
+        UsageOptions.__init__(self)
+        self._flags: dict[str, str] = {}
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:  # noqa: N802 - Twisted's name
         """
-        Parse the command line, and end with status 2 if it cannot be understood.
+        Parse the command line; end with status 2 if it cannot be understood, or with 0 behind its help.
         """
+        arguments = list(sys.argv[1:] if options is None else options)
         try:
-            UsageOptions.parseOptions(self, options)
-        except UsageError as error:
-            print(f"pico: {error}\nTry 'twistd pico --help' for help.", file=sys.stderr)
-            raise SystemExit(2) from None
+            context = server.make_context(
+                "twistd pico", arguments, help_option_names=HELP_FLAGS, max_content_width=WIDTH
+            )
+        except click.ClickException as error:
+            error.show()
+            raise SystemExit(error.exit_code) from None
+        except click.exceptions.Exit as end:
+            raise SystemExit(end.exit_code) from None
+        self._flags = settings_in(dict(context.params))
 
     def settings(self) -> dict[str, str]:
         """
         The flags that were given, by dotted path.
         """
-        given = {}
-        for name, value in self.items():
-            if value not in (None, 0):
-                given[name.replace("-", "_")] = "true" if value == 1 else str(value)
-        return given
+        return dict(self._flags)
 
 
 class _Daemon(Service):

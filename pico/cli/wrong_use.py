@@ -7,13 +7,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
-from typing import IO
+from typing import IO, Protocol, runtime_checkable
 
 import click
 
+from pico.config.faults import nearest
+
 #: What click's own groups say.
 _UNKNOWN = re.compile(r"No such command '(.*)'\.")
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """
+    A command that can tell why it has not some of the flags that people try.
+    """
+
+    def why_absent(self, flag: str) -> str:
+        """
+        Say why, or nothing.
+        """
 
 
 class WrongUse(click.UsageError):
@@ -50,9 +63,12 @@ def wording_of(error: click.UsageError) -> str:
     """
     command = error.ctx.command if error.ctx is not None else None
     if isinstance(error, click.NoSuchOption):
+        reason = command.why_absent(error.option_name) if isinstance(command, Explaining) else ""
+        if reason:
+            return reason
         return f"No such option {error.option_name!r}.{_hint_at_flag(error.option_name, error.ctx)}"
     if isinstance(command, click.Group) and error.ctx is not None:
-        if _asks_for_help(error):
+        if not error.ctx.args and _asks_for_help(error):
             return which_one(command.list_commands(error.ctx))
         unknown = _UNKNOWN.fullmatch(error.message)
         if unknown is not None:
@@ -84,18 +100,11 @@ def which_one(names: Sequence[str]) -> str:
     return f"Which command? {', '.join(most)}{' or ' if most else ''}{last}."
 
 
-def nearest(word: str, words: Sequence[str]) -> str:
-    """
-    The word that may be meant; empty if none is near.
-    """
-    return next(iter(get_close_matches(word, words, n=1)), "")
-
-
 def flags_of(command: click.Command) -> list[str]:
     """
     All flags of a command, with their dashes.
     """
-    return [name for param in command.params for name in (*param.opts, *param.secondary_opts) if name.startswith("-")]
+    return [name for param in command.params for name in param.opts if name.startswith("-")]
 
 
 def did_you_mean(name: str, group: click.Group, ctx: click.Context) -> str:

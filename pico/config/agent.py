@@ -17,8 +17,10 @@ class HTTPClient(msgspec.Struct, frozen=True, kw_only=True):
     Connections to the service.
     """
 
-    idle_conn_timeout: Annotated[float, Setting(Kind.DURATION, "How long an idle one is kept.")] = 90.0
-    max_idle_conns: Annotated[int, Setting(Kind.COUNT, "How many idle ones are kept.")] = 256
+    idle_conn_timeout: Annotated[float, Setting(Kind.DURATION, "How long an idle connection is kept; 0 for ever.")] = (
+        90.0
+    )
+    max_idle_conns: Annotated[int, Setting(Kind.COUNT, "How many idle connections are kept.")] = 256
 
 
 class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,9 +28,12 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
     One endpoint and the service behind it.
     """
 
-    endpoint_id: Annotated[str, Setting(Kind.TEXT, "The endpoint's name.")] = ""
-    addr: Annotated[str, Setting(Kind.TEXT, "The service: a port, host:port, or an http(s) URL.")] = ""
-    timeout: Annotated[float, Setting(Kind.DURATION, "For connecting to the service.")] = 10.0
+    endpoint_id: Annotated[str, Setting(Kind.ENDPOINT, "The endpoint's name.", required=True)] = ""
+    addr: Annotated[
+        str, Setting(Kind.SERVICE, "The service: a port, host:port, or an http(s) URL with a path.", required=True)
+    ] = ""
+    protocol: Annotated[str, Setting(Kind.PROTOCOL, "What the service speaks; http is all that there is.")] = "http"
+    timeout: Annotated[float, Setting(Kind.DURATION, "For connecting to the service.", least=0.001)] = 10.0
     rewrite_host: Annotated[
         bool, Setting(Kind.BOOL, "Let the service see its own address as Host, not the client's.")
     ] = False
@@ -41,15 +46,15 @@ class Connect(msgspec.Struct, frozen=True, kw_only=True):
     The way to a node.
     """
 
-    url: Annotated[str, Setting(Kind.TEXT, "Upstream port of any node.", ("server.url",))] = "http://localhost:8001"
-    token: Annotated[str, Setting(Kind.SECRET, "Token to show to the node.", ("auth.api-key",))] = ""
-    tenant_id: Annotated[str, Setting(Kind.TEXT, "Tenant that the endpoints belong to.")] = ""
-    timeout: Annotated[float, Setting(Kind.DURATION, "For one try to connect.")] = 30.0
+    url: Annotated[str, Setting(Kind.URL, "Upstream port of any node.", ("server.url",))] = "http://localhost:8001"
+    token: Annotated[str, Setting(Kind.TOKEN, "Token to show to the node.", ("auth.api_key",))] = ""
+    tenant_id: Annotated[str, Setting(Kind.HEADER, "Tenant that the endpoints belong to.")] = ""
+    timeout: Annotated[float, Setting(Kind.DURATION, "For one try to connect.", least=0.001)] = 30.0
     keepalive_interval: Annotated[float, Setting(Kind.DURATION, "Silence after which a node is probed; 0 never.")] = (
         30.0
     )
     keepalive_timeout: Annotated[
-        float, Setting(Kind.DURATION, "Silence after a probe that ends the tunnel, to dial another.")
+        float, Setting(Kind.DURATION, "Silence after a probe that ends the tunnel, to dial another.", least=0.001)
     ] = 10.0
 
 
@@ -67,7 +72,10 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     An agent.
     """
 
-    listeners: Annotated[tuple[ListenerConfig, ...], Setting(Kind.LISTENERS, "What is exposed (YAML only).")] = ()
+    listeners: Annotated[
+        tuple[ListenerConfig, ...],
+        Setting(Kind.LISTENERS, "What is exposed: a list of sections; or in short, ENDPOINT/ADDR[,…].", ("endpoints",)),
+    ] = ()
     connect: Connect = Connect()
     server: AgentServer = AgentServer()
     log: Log = Log()

@@ -29,7 +29,9 @@ class Fault:
 
     def __str__(self) -> str:
         where = f"{self.source}:{self.line}" if self.line else self.source
-        return f"{where}: {self.path}: {self.problem}" if self.path else f"{where}: {self.problem}"
+        text = f"{where}: {self.path}: {self.problem}" if self.path else f"{where}: {self.problem}"
+        # A key of the file may hold anything.
+        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 class InvalidConfig(ConfigError):
@@ -42,9 +44,25 @@ class InvalidConfig(ConfigError):
         self.faults = list(faults)
 
 
+def nearest(word: str, words: Iterable[str]) -> str:
+    """
+    The known word that is probably meant, or nothing. Upper and lower case, and what stands between the parts of a
+    name, make no difference.
+    """
+    folded: dict[str, str] = {}
+    for each in words:
+        folded.setdefault(_fold(each), each)
+    near = get_close_matches(_fold(word)[:100], folded, n=1, cutoff=0.6)
+    return folded[near[0]] if near else ""
+
+
 def did_you_mean(word: str, words: Iterable[str]) -> str:
     """
     A hint at the nearest known word, or nothing.
     """
-    near = get_close_matches(word, list(words), n=1, cutoff=0.6)
-    return f" (did you mean {near[0]}?)" if near else ""
+    near = nearest(word, words)
+    return f" (did you mean {near}?)" if near else ""
+
+
+def _fold(word: str) -> str:
+    return word.lower().replace("-", "_")

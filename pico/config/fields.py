@@ -18,16 +18,40 @@ class Kind(enum.Enum):
     """
 
     TEXT = "text"
+    NAME = "letters, digits, . _ ~ -"
+    HEADER = "visible ASCII"
     SECRET = "secret"
+    TOKEN = "secret, visible ASCII"
+    PATH = "file"
     BOOL = "true or false"
     COUNT = "number"
     DURATION = "duration"
     SIZE = "size"
     ADDRESS = "address"
+    ADVERTISE = "host:port"
+    URL = "URL"
+    SERVICE = "port, host:port or URL"
+    ENDPOINT = "endpoint"
+    PROTOCOL = "http"
     LEVEL = "debug, info, warn or error"
     FORMAT = "text or json"
     WORDS = "list"
+    NETWORKS = "list of addresses and networks"
     LISTENERS = "listeners"
+
+    @property
+    def secret(self) -> bool:
+        """
+        Whether values must not be shown to anybody.
+        """
+        return self in (Kind.SECRET, Kind.TOKEN)
+
+    @property
+    def several(self) -> bool:
+        """
+        Whether a value is a list of words.
+        """
+        return self in (Kind.WORDS, Kind.NETWORKS)
 
 
 @attrs.frozen
@@ -35,12 +59,16 @@ class Setting:
     """
     The description of a field, given with :class:`typing.Annotated`.
 
-    :ivar aliases: other flags for it, without the dashes.
+    :ivar aliases: other names for it, as dotted paths; they hold for files, variables and flags.
+    :ivar least: the smallest number, in seconds or bytes where it has a unit.
+    :ivar required: whether the section makes no sense without it.
     """
 
     kind: Kind
     help: str
     aliases: tuple[str, ...] = ()
+    least: float = 0
+    required: bool = False
 
 
 @attrs.frozen
@@ -49,11 +77,13 @@ class Leaf:
     One setting of a tree.
 
     :ivar path: its keys from the root.
+    :ivar secret: the path of the secret whose file this names; empty for all other settings.
     """
 
     path: tuple[str, ...]
     setting: Setting
     default: object
+    secret: tuple[str, ...] = ()
 
     @property
     def dotted(self) -> str:
@@ -63,18 +93,39 @@ class Leaf:
         return ".".join(self.path)
 
     @property
+    def paths(self) -> tuple[tuple[str, ...], ...]:
+        """
+        The path, and those of its other names.
+        """
+        return (self.path, *(tuple(alias.split(".")) for alias in self.setting.aliases))
+
+    @property
     def flag(self) -> str:
         """
-        The flag of it, with its dashes.
+        The flag of it, with its dashes. That of listeners has the name of their short form.
         """
-        return "--" + self.dotted.replace("_", "-")
+        return flag_of(self.paths[-1] if self.setting.kind is Kind.LISTENERS else self.path)
 
     @property
     def variable(self) -> str:
         """
         The environment variable of it.
         """
-        return "PICO_" + "__".join(self.path).upper()
+        return variable_of(self.path)
+
+
+def flag_of(path: tuple[str, ...]) -> str:
+    """
+    The flag for a path, with its dashes.
+    """
+    return "--" + ".".join(path).replace("_", "-")
+
+
+def variable_of(path: tuple[str, ...]) -> str:
+    """
+    The environment variable for a path.
+    """
+    return "PICO_" + "__".join(path).upper()
 
 
 Tree = type[msgspec.Struct]
@@ -89,13 +140,15 @@ def sections(tree: Tree) -> Mapping[str, Tree]:
 
 def leaves(tree: Tree, prefix: tuple[str, ...] = ()) -> Iterator[Leaf]:
     """
-    All settings of a tree, in the order in which they are written.
+    All settings of a tree, in the order in which they are written; behind each secret the setting that names a file
+    with it, which has no field of its own.
     """
     hints = get_type_hints(tree, include_extras=True)
     for field in msgspec.structs.fields(tree):
         hint = hints[field.name]
+        path = (*prefix, field.name)
         if _is_tree(hint):
-            yield from leaves(hint, (*prefix, field.name))
+            yield from leaves(hint, path)
             continue
         if get_origin(hint) is Annotated:
             for extra in get_args(hint)[1:]:
@@ -103,7 +156,14 @@ def leaves(tree: Tree, prefix: tuple[str, ...] = ()) -> Iterator[Leaf]:
                     default = (
                         field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
                     )
-                    yield Leaf((*prefix, field.name), extra, default)
+                    yield Leaf(path, extra, default)
+                    if extra.kind.secret:
+                        yield _file_of(path)
+
+
+def _file_of(secret: tuple[str, ...]) -> Leaf:
+    path = (*secret[:-1], secret[-1] + "_file")
+    return Leaf(path, Setting(Kind.PATH, f"A file that holds {'.'.join(secret)}, to keep it out of here."), "", secret)
 
 
 def _is_tree(hint: object) -> bool:

@@ -18,12 +18,24 @@ class ProxyHTTP(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     read_header_timeout: Annotated[
-        float, Setting(Kind.DURATION, "From a request's first byte to the end of its head.")
+        float, Setting(Kind.DURATION, "From a request's first byte to the end of its head; 0 for ever.")
     ] = 10.0
-    idle_timeout: Annotated[float, Setting(Kind.DURATION, "Between two requests of one connection.")] = 300.0
-    max_header_bytes: Annotated[int, Setting(Kind.SIZE, "A request's or response's head.")] = 1_048_576
-    max_headers: Annotated[int, Setting(Kind.COUNT, "Header lines in one head.")] = 256
-    max_connections: Annotated[int, Setting(Kind.COUNT, "Clients connected at a time; more are closed.")] = 10_000
+    read_timeout: Annotated[
+        float,
+        Setting(Kind.DURATION, "Between two pieces of a request's body; 0 for ever.", ("proxy.read_timeout",)),
+    ] = 0.0
+    write_timeout: Annotated[
+        float,
+        Setting(Kind.DURATION, "How long a client may not read its response; 0 for ever.", ("proxy.write_timeout",)),
+    ] = 0.0
+    idle_timeout: Annotated[float, Setting(Kind.DURATION, "Between two requests of one connection; 0 for ever.")] = (
+        300.0
+    )
+    max_header_bytes: Annotated[int, Setting(Kind.SIZE, "A request's or response's head.", least=1024)] = 1_048_576
+    max_headers: Annotated[int, Setting(Kind.COUNT, "Header lines in one head.", least=1)] = 256
+    max_connections: Annotated[int, Setting(Kind.COUNT, "Clients connected at a time; more are closed.", least=1)] = (
+        10_000
+    )
     max_requests: Annotated[int, Setting(Kind.COUNT, "Requests on one connection; 0 for any number.")] = 0
     max_body_bytes: Annotated[int, Setting(Kind.SIZE, "A request's body; 0 for any size.")] = 0
 
@@ -34,19 +46,15 @@ class Proxy(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     bind_addr: Annotated[str, Setting(Kind.ADDRESS, "Where clients connect.")] = ":8000"
-    advertise_addr: Annotated[str, Setting(Kind.TEXT, "How others reach that port; worked out when empty.")] = ""
+    advertise_addr: Annotated[str, Setting(Kind.ADVERTISE, "How others reach that port; worked out when empty.")] = ""
     timeout: Annotated[float, Setting(Kind.DURATION, "Wait for the head of a response; 0 for ever.")] = 30.0
-    read_timeout: Annotated[float, Setting(Kind.DURATION, "Between two pieces of a request's body; 0 for ever.")] = 0.0
-    write_timeout: Annotated[
-        float, Setting(Kind.DURATION, "How long a client may not read its response; 0 for ever.")
-    ] = 0.0
-    attempts: Annotated[int, Setting(Kind.COUNT, "Upstreams that one request is sent to at most.")] = 3
+    attempts: Annotated[int, Setting(Kind.COUNT, "Upstreams that one request is sent to at most.", least=1)] = 3
     retry_buffer: Annotated[int, Setting(Kind.SIZE, "Request body kept so that the request can be sent again.")] = (
         65_536
     )
     trusted_proxies: Annotated[
         tuple[str, ...],
-        Setting(Kind.WORDS, "Addresses and networks of proxies in front, whose X-Forwarded-* is believed."),
+        Setting(Kind.NETWORKS, "Addresses and networks of proxies in front, whose X-Forwarded-* is believed."),
     ] = ()
     access_log: AccessLog = AccessLog()
     http: ProxyHTTP = ProxyHTTP()
@@ -58,22 +66,24 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     bind_addr: Annotated[str, Setting(Kind.ADDRESS, "Where agents connect.")] = ":8001"
-    advertise_addr: Annotated[str, Setting(Kind.TEXT, "How agents reach that port; for information.")] = ""
-    handshake_timeout: Annotated[float, Setting(Kind.DURATION, "For an agent's upgrade request.")] = 10.0
+    advertise_addr: Annotated[str, Setting(Kind.ADVERTISE, "How agents reach that port; for information.")] = ""
+    handshake_timeout: Annotated[float, Setting(Kind.DURATION, "For an agent's upgrade request; 0 for ever.")] = 10.0
     keepalive_interval: Annotated[float, Setting(Kind.DURATION, "Silence after which a tunnel is probed; 0 never.")] = (
         30.0
     )
-    keepalive_timeout: Annotated[float, Setting(Kind.DURATION, "Silence after a probe that ends the tunnel.")] = 10.0
-    max_tunnels: Annotated[int, Setting(Kind.COUNT, "Tunnels on this node.")] = 20_000
-    max_streams: Annotated[int, Setting(Kind.COUNT, "Streams in one tunnel.")] = 10_000
+    keepalive_timeout: Annotated[
+        float, Setting(Kind.DURATION, "Silence after a probe that ends the tunnel.", least=0.001)
+    ] = 10.0
+    max_tunnels: Annotated[int, Setting(Kind.COUNT, "Tunnels on this node.", least=1)] = 20_000
+    max_streams: Annotated[int, Setting(Kind.COUNT, "Streams in one tunnel.", least=1)] = 10_000
     idle_streams: Annotated[int, Setting(Kind.COUNT, "Idle streams kept in one tunnel.")] = 256
-    idle_stream_timeout: Annotated[float, Setting(Kind.DURATION, "How long an idle stream is kept.")] = 60.0
+    idle_stream_timeout: Annotated[float, Setting(Kind.DURATION, "How long an idle stream is kept; 0 for ever.")] = 60.0
     max_window: Annotated[
         int, Setting(Kind.SIZE, "How far one stream's receive window may grow; 256KiB and less never.")
     ] = 4 * 1024 * 1024
-    max_buffered: Annotated[int, Setting(Kind.SIZE, "Bytes of one tunnel that clients have not read yet.")] = (
-        256 * 1024 * 1024
-    )
+    max_buffered: Annotated[
+        int, Setting(Kind.SIZE, "Bytes of one tunnel that clients have not read yet.", least=262_144)
+    ] = 256 * 1024 * 1024
 
 
 class AdminMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,8 +103,8 @@ class Admin(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     bind_addr: Annotated[str, Setting(Kind.ADDRESS, "Where health, metrics and status are.")] = ":8002"
-    advertise_addr: Annotated[str, Setting(Kind.TEXT, "How others reach that port; worked out when empty.")] = ""
-    max_connections: Annotated[int, Setting(Kind.COUNT, "Connections at a time; more are closed.")] = 256
+    advertise_addr: Annotated[str, Setting(Kind.ADVERTISE, "How others reach that port; worked out when empty.")] = ""
+    max_connections: Annotated[int, Setting(Kind.COUNT, "Connections at a time; more are closed.", least=1)] = 256
     metrics: AdminMetrics = AdminMetrics()
 
 
@@ -103,8 +113,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     The node's place among others.
     """
 
-    node_id: Annotated[str, Setting(Kind.TEXT, "The node's name; made up when empty.")] = ""
-    node_id_prefix: Annotated[str, Setting(Kind.TEXT, "Put before a name that is made up.")] = ""
+    node_id: Annotated[str, Setting(Kind.NAME, "The node's name; made up when empty.")] = ""
+    node_id_prefix: Annotated[str, Setting(Kind.NAME, "Put before a name that is made up.")] = ""
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,10 +72,12 @@ def checks_of_agent(config: AgentConfig, limit: float) -> tuple[Sequence[Check],
     step = limit / 3
     endpoints = list(dict.fromkeys(listener.endpoint_id for listener in config.listeners)) or [_NO_ENDPOINT]
     idle = sum(listener.http_client.max_idle_conns for listener in config.listeners)
+    own = [Port("server", parse_address(config.server.bind_addr), told=False)] if config.server.enabled else []
     first = [
         Check("node", partial(look_at_node, url, step)),
         *(Check(f"service of {each.endpoint_id}", partial(look_at_service, each, step)) for each in config.listeners),
         *([] if config.listeners else [Check("listeners", _nothing_exposed)]),
+        *([Check("ports", partial(look_at_ports, own, limit=step))] if own else []),
         Check("open files", partial(look_at_open_files, idle + len(endpoints), "http_client.max_idle_conns")),
         *_of_everybody(),
     ]

@@ -1,5 +1,5 @@
 """
-Can the node's ports be had, and do others reach them?
+Can a node's ports be had, and do others reach them?
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ALONE = "127.0.0.1"
 @attrs.frozen
 class Port:
     """
-    A port of a node.
+    A port of a node, or an agent's own.
 
     :ivar section: its section of the configuration.
     :ivar advertise: what others are told to dial; empty if that is worked out.
@@ -178,8 +178,8 @@ def reach(port: Port, listening: socket.socket, limit: float) -> Finding:
     :param listening: nobody else takes connections from it.
     """
     name = listening.getsockname()
-    text = advertised(port.advertise, IPv4Address("TCP", str(name[0]), int(name[1])))
     setting = f"{port.section}.advertise_addr"
+    text = advertised(port.advertise, IPv4Address("TCP", str(name[0]), int(name[1])))
     try:
         address = parse_address(text)
         if not address.host or not address.port:

@@ -4,21 +4,58 @@ Commands, run in this process.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import io
+import os
+from collections.abc import Iterator, Mapping
 
+import attrs
 import click
-from click.testing import CliRunner, Result
 
-from pico.cli.main import pico
+from pico.cli.main import main, pico
 
 
-def invoke(*arguments: str, width: int = 80) -> Result:
+@attrs.frozen
+class Outcome:
     """
-    Run a command.
+    How a command ended, and what it said.
+    """
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+def invoke(*arguments: str, width: int = 80, environment: Mapping[str, str] | None = None) -> Outcome:
+    """
+    Run a command to its end.
 
     :param width: of the terminal, in columns.
+    :param environment: variables of Pico that it finds; there are no others.
     """
-    return CliRunner().invoke(pico, list(arguments), prog_name="pico", terminal_width=width - 2)
+    stdout, stderr = io.StringIO(), io.StringIO()
+    ours = {**(environment or {}), "COLUMNS": str(width)}
+    with _environment(ours), contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        status = 0
+        try:
+            main(list(arguments))
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    return Outcome(status, stdout.getvalue(), stderr.getvalue())
+
+
+@contextlib.contextmanager
+def _environment(ours: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith("PICO_"):
+            del os.environ[name]
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:

@@ -35,7 +35,7 @@ class HelpTests(SynchronousTestCase):
         """
         for width in (60, 80, 100):
             for path, _ in commands():
-                for line in invoke(*path, "-h", width=width).output.splitlines():
+                for line in invoke(*path, "-h", width=width).stdout.splitlines():
                     # What is meant to be pasted is not wrapped.
                     if len(line) > width and not line.startswith("    pico "):
                         self.assertLess(len(line.split()), 4, (path, line))
@@ -46,7 +46,7 @@ class HelpTests(SynchronousTestCase):
         """
         for path, command in commands():
             for option in command.params:
-                if isinstance(option, TreeOption):
+                if isinstance(option, TreeOption) and not option.hidden:
                     row = option.get_help_record(click.Context(command))
                     assert row is not None
                     self.assertGreater(len(row[1]), 10, (path, row))
@@ -58,7 +58,7 @@ class HelpTests(SynchronousTestCase):
         A default stands in one line with its name, and no special character is left.
         """
         for width in range(60, 110):
-            text = invoke("agent", "http", "-h", width=width).output
+            text = invoke("agent", "http", "-h", width=width).stdout
             self.assertNotRegex(text, r"\[default:\n")
             self.assertTrue(text.isascii(), width)
 
@@ -66,7 +66,7 @@ class HelpTests(SynchronousTestCase):
         """
         Settings stand with those that one looks for together.
         """
-        text = invoke("server", "-h", width=100).output
+        text = invoke("server", "-h", width=100).stdout
         headings = re.findall(r"^(\w[^:]*):$", text, re.MULTILINE)
         self.assertEqual(
             headings,
@@ -91,7 +91,7 @@ class HelpTests(SynchronousTestCase):
         """
         How values are written is explained, as far as the command's flags have such values.
         """
-        text = invoke("agent", "start", "-h").output
+        text = invoke("agent", "start", "-h").stdout
         self.assertRegex(text, r"DURATION +500ms, 10s")
         self.assertNotRegex(text, r"SIZE +")
 
@@ -99,8 +99,18 @@ class HelpTests(SynchronousTestCase):
         """
         What stands in a line without a flag is explained.
         """
-        text = invoke("agent", "http", "-h", width=100).output
+        text = invoke("agent", "http", "-h", width=100).stdout
         self.assertRegex(text, r"Arguments:\n  ENDPOINT  +\w.*\n  ADDR  +\w")
+        self.assertLess(text.index("Arguments:"), text.index("Service:"))
+
+    def test_switches(self) -> None:
+        """
+        What takes no value is shown as it is turned on; how it is turned off is explained.
+        """
+        text = invoke("server", "-h", width=100).stdout
+        self.assertRegex(text, r"\n  --proxy\.access-log\.disable  +\w")
+        self.assertNotIn("--no-", text)
+        self.assertIn("=false behind it", text)
 
 
 class ColourTests(SynchronousTestCase):
@@ -115,6 +125,8 @@ class ColourTests(SynchronousTestCase):
         for terminal, environment, expected in (
             (True, {"TERM": "xterm"}, True),
             (True, {"TERM": "dumb"}, False),
+            (True, {"TERM": ""}, False),
+            (True, {}, False),
             (True, {"TERM": "xterm", "NO_COLOR": "1"}, False),
             (True, {"TERM": "xterm", "NO_COLOR": ""}, True),
             (False, {"TERM": "xterm"}, False),

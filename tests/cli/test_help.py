@@ -22,10 +22,10 @@ class HelpTests(SynchronousTestCase):
         Without a command it is what ``pico`` alone and ``pico -h`` show: all commands.
         """
         expected = invoke("-h")
-        self.assertEqual(expected.exit_code, 0)
+        self.assertEqual(expected.status, 0)
         for line in ((), ("help",)):
             result = invoke(*line)
-            self.assertEqual((result.exit_code, result.stdout, result.stderr), (0, expected.stdout, ""), line)
+            self.assertEqual((result.status, result.stdout, result.stderr), (0, expected.stdout, ""), line)
 
     def test_of_commands(self) -> None:
         """

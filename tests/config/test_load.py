@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pico.config.agent import AgentConfig
 from pico.config.faults import InvalidConfig
 from pico.config.fields import leaves
-from pico.config.load import listener_of, load
+from pico.config.listeners import listener_of
+from pico.config.load import load
 from pico.config.server import ServerConfig
 
 
@@ -128,7 +129,7 @@ class FaultTests(SynchronousTestCase):
         """
         listener = listener_of("my-endpoint/http://localhost:4000/a/b")
         self.assertEqual((listener.endpoint_id, listener.addr), ("my-endpoint", "http://localhost:4000/a/b"))
-        for text in ("", "e", "/4000", "e/", "e/nonsense"):
+        for text in ("", "e", "/4000", "e/", "e/nonsense", "e\x07/4000", "e" * 256 + "/4000"):
             with self.assertRaises(ValueError, msg=text):
                 listener_of(text)
 

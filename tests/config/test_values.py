@@ -9,9 +9,9 @@ import random
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.config.addresses import Address, ServiceAddress, parse_address, parse_service
-from pico.config.expand import expand
+from pico.config.expand import Variables
 from pico.config.nodeid import make_node_id
-from pico.config.units import format_duration, format_size, parse_duration, parse_size
+from pico.config.units import format_duration, format_size, parse_duration, parse_size, shown
 
 
 class UnitTests(SynchronousTestCase):
@@ -23,12 +23,36 @@ class UnitTests(SynchronousTestCase):
         """
         Go's syntax, and back.
         """
-        for text, seconds in [("0", 0), ("500ms", 0.5), ("10s", 10), ("1m30s", 90), ("1h", 3600), ("1.5s", 1.5)]:
+        for text, seconds in [
+            ("0", 0),
+            ("0s", 0),
+            ("500ms", 0.5),
+            ("10s", 10),
+            ("1m30s", 90),
+            ("1h", 3600),
+            ("1.5s", 1.5),
+            (".5s", 0.5),
+            ("1.5h", 5400),
+            ("250us", 0.00025),
+            ("250µs", 0.00025),
+            ("5ns", 5e-9),
+            ("59m59.9999s", 3599.9999),
+            ("2d", 172800),
+        ]:
             self.assertEqual(parse_duration(text), seconds, text)
             self.assertEqual(parse_duration(format_duration(seconds)), seconds, text)
-        for text in ("", "10", "s", "10 s", "-1s", "1x", "1s2"):
+        for text in ("", "10", "s", "10 s", "-1s", "1x", "1s2", "1e3s", "٣s", "9" * 400 + "s"):
             with self.assertRaisesRegex(ValueError, "1m30s", msg=text):
                 parse_duration(text)
+        self.assertRaisesRegex(ValueError, "is 10s meant", parse_duration, "10")
+        self.assertRaisesRegex(ValueError, "hundred years", parse_duration, "999999h")
+
+    def test_shortest_form(self) -> None:
+        """
+        Durations are shown in the largest units that fit.
+        """
+        for seconds, text in [(60, "1m"), (3600, "1h"), (5400, "1h30m"), (0.1, "100ms"), (1.25, "1.25s"), (0, "0")]:
+            self.assertEqual(format_duration(seconds), text)
 
     def test_sizes(self) -> None:
         """
@@ -41,12 +65,23 @@ class UnitTests(SynchronousTestCase):
             ("1MB", 10**6),
             ("1.5k", 1500),
             ("2GiB", 2**31),
+            ("1Ki", 1024),
+            ("0.5kb", 500),
         ]:
             self.assertEqual(parse_size(text), size, text)
             self.assertEqual(parse_size(format_size(size)), size, text)
-        for text in ("", "x", "-1", "1 x"):
+        for text in ("", "x", "-1", "1 x", "1e3", "9" * 400):
             with self.assertRaisesRegex(ValueError, "64KiB", msg=text):
                 parse_size(text)
+        self.assertRaisesRegex(ValueError, "whole number", parse_size, "1.5")
+        self.assertRaisesRegex(ValueError, "count", parse_size, "999999TiB")
+
+    def test_messages(self) -> None:
+        """
+        A value in a message is on one line and not endless.
+        """
+        self.assertEqual(shown("a\nb"), "'a\\nb'")
+        self.assertLess(len(shown("x" * 1000)), 70)
 
 
 class AddressTests(SynchronousTestCase):
@@ -89,6 +124,7 @@ class AddressTests(SynchronousTestCase):
             ("http://a/b/", ServiceAddress("http", "a", 80, "/b")),
             ("https://a", ServiceAddress("https", "a", 443)),
             ("http://Bücher.test", ServiceAddress("http", "xn--bcher-kva.test", 80)),
+            ("Bücher.test:4000", ServiceAddress("http", "xn--bcher-kva.test", 4000)),
             ("http://[::1]/@", ServiceAddress("http", "::1", 80, "/@")),
         ]:
             self.assertEqual(parse_service(text), service, text)
@@ -104,6 +140,8 @@ class AddressTests(SynchronousTestCase):
             ("http://a:0", "port 0"),
             ("http://a b", "not a host name"),
             ("http://a..b", "not a host name"),
+            ("a..b:80", "not a host name"),
+            ("http://1.2.3.256", "not a host name"),
             ("http://-", "not a host name"),
         ):
             with self.assertRaisesRegex(ValueError, hint, msg=text):
@@ -134,16 +172,44 @@ class ExpandTests(SynchronousTestCase):
         """
         Set, empty, unset, with default, and the escape.
         """
-        environment = {"A": "1", "EMPTY": ""}
+        environment = {"A": "1", "EMPTY": "", "WILD": "x: [y] # z"}
         for text, expanded in [
             ("${A}", "1"),
-            ("${B}", ""),
             ("${B:x:y}", "x:y"),
+            ("${B:}", ""),
             ("${EMPTY:x}", ""),
             ("$$A and $A", "$A and $A"),
             ("p$$ss", "p$ss"),
+            ("$${A}", "${A}"),
+            ("-${WILD}-${A}-", "-x: [y] # z-1-"),
+            ("\ue000${A}\ue0000\ue001", "\ue0001\ue0000\ue001"),
+            ("$", "$"),
         ]:
-            self.assertEqual(expand(text, environment), expanded, text)
+            variables = Variables(text, environment)
+            self.assertEqual(variables.fill(variables.text), (expanded, []), text)
+
+    def test_faults(self) -> None:
+        """
+        What is not set and has no default, and what is no variable.
+        """
+        for text, problem in [
+            ("x${B}", "the environment variable B is not set, and ${B} has no default"),
+            ("${", "'${' is not ${VARIABLE} or ${VARIABLE:default}; write $$ for a dollar sign"),
+            ("${A", "'${A' is not ${VARIABLE}"),
+            ("${}", "'${}' is not"),
+            ("${1A}", "'${1A}' is not"),
+            ("${A-b}", "'${A-b}' is not"),
+        ]:
+            variables = Variables(text, {"A": "1"})
+            _, problems = variables.fill(variables.text)
+            self.assertEqual(len(problems), 1, text)
+            self.assertTrue(problems[0].startswith(problem), problems)
+
+    def test_marks_are_no_syntax(self) -> None:
+        """
+        Nothing of a variable is left in the text that YAML reads.
+        """
+        self.assertEqual(set("${:}") & set(Variables("{a: ${B:c}, b: $$}", {}).text), set("{:}"))
 
 
 class NodeIdTests(SynchronousTestCase):

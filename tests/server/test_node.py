@@ -255,9 +255,9 @@ class ProxySettingsTests(NodeTestCase):
 
     def test_read_timeout(self) -> None:
         """
-        ``read_timeout``: between two pieces of a request's body.
+        ``http.read_timeout``: between two pieces of a request's body.
         """
-        self.begin(Service(b""), read_timeout=3.0)
+        self.begin_http(Service(b""), read_timeout=3.0)
         client = self.world.ask(b"POST / HTTP/1.1\r\nHost: e.h\r\nContent-Length: 10\r\n\r\n")
         for _ in range(5):
             self.world.network.advance(2.8)
@@ -268,9 +268,9 @@ class ProxySettingsTests(NodeTestCase):
 
     def test_write_timeout(self) -> None:
         """
-        ``write_timeout``: how long a client may not read.
+        ``http.write_timeout``: how long a client may not read.
         """
-        service = self.begin(Service(b""), write_timeout=3.0)
+        service = self.begin_http(Service(b""), write_timeout=3.0)
         client = self.world.get()
         client.transport.pauseProducing()
         size = 4_000_000

@@ -26,7 +26,7 @@ LINES: Sequence[tuple[str, str]] = (
     ("pico server --config.path exam\t", "server --config.path example.yaml"),
     ("pico server --config.path=exam\t", "server --config.path=example.yaml"),
     ("pico agent --connect.url http://localhost:8001 st\t", "agent --connect.url http://localhost:8001 start"),
-    ("pico help status clu\tno\t", "help status cluster nodes"),
+    ("pico help status up\tt\t", "help status upstream tunnels"),
     ("pico completion zs\t", "completion zsh"),
 )
 

@@ -143,7 +143,6 @@ class DoctorTests(SystemTestCase):
             (f"127.0.0.1:{elsewhere.port}", "warn", "something else answers"),
             (f"127.0.0.1:{free_port()}", "warn", "cannot be reached from here: connection refused"),
             ("no-such-name.invalid:80", "fail", "no-such-name.invalid has no address"),
-            ("nonsense", "fail", "proxy.advertise_addr: 'nonsense' has no port"),
         ):
             found = self.look(
                 *self.server_flags(), f"--proxy.advertise-addr={flag}", status=1 if level == "fail" else 0
@@ -161,7 +160,7 @@ class DoctorTests(SystemTestCase):
 
     def test_invalid(self) -> None:
         """
-        Every fault of a configuration is a finding; a file that may be either is wrong use.
+        Every fault of a configuration is a finding; a file that may be either is taken for a node's.
         """
         path = self.scene.directory / "faulty.yaml"
         path.write_text("proxy: {bind_adr: ':1'}\nadmin: {bind_addr: x}\n")
@@ -171,9 +170,25 @@ class DoctorTests(SystemTestCase):
         self.assertEqual(len(texts), 2)
         self.assertIn("did you mean bind_addr", texts[0])
         path.write_text("log: {level: info}\n")
-        result = pico("doctor", "--config.path", str(path))
-        self.assertEqual(result.returncode, 2)
-        self.assertIn("say 'pico doctor server' or 'pico doctor agent'", result.stderr)
+        result = pico("doctor", "--config.path", str(path), "-o", "json")
+        self.assertEqual(json.loads(result.stdout)["kind"], "server")
+
+    def test_sources(self) -> None:
+        """
+        The configuration comes from where the commands have it from: variables in the file, secrets in files.
+        """
+        path, token = self.scene.directory / "agent.yaml", self.scene.directory / "token"
+        node = Answering(refusal("401 Unauthorized", "invalid token"))
+        self.addCleanup(node.close)
+        path.write_text(
+            f"connect: {{url: 'http://127.0.0.1:${{NO_SUCH_PORT:{node.port}}}', token_file: '{token}'}}\n", "utf-8"
+        )
+        token.write_text("planted\n")
+        token.chmod(0o600)
+        result = pico("doctor", f"--config.path={path}", "--config.expand-env", "-o", "json")
+        self.assertEqual(json.loads(result.stdout)["kind"], "agent", result.stderr)
+        self.assertIn("invalid token", result.stdout)
+        self.assertIn(b"Authorization: Bearer planted\r\n", node.heard)
 
     def test_healthy_agent(self) -> None:
         """
@@ -192,7 +207,7 @@ class DoctorTests(SystemTestCase):
         self.assertEqual(found["service of e"], ("ok", f"http://127.0.0.1:{service.port} takes connections"))
         metrics = node.metrics()
         self.assertEqual(metrics["pico_upstreams_accepted_total"], 0)
-        self.assertEqual(metrics['pico_upstreams_refused_total{status="426"}'], 1)
+        self.assertEqual(metrics['pico_upstreams_refused_total{reason="upgrade",status="426"}'], 1)
 
     def test_agent_alone(self) -> None:
         """
@@ -205,6 +220,17 @@ class DoctorTests(SystemTestCase):
         self.assertEqual(found["service of e"][0], "fail")
         self.assertEqual(list(found), ["configuration", "node", "service of e", "open files", "clock"])
         self.assertEqual(pico("doctor", *flags).stdout.count("cannot be reached"), 2)
+
+    def test_agents_own_port(self) -> None:
+        """
+        An agent that has a port of its own must be able to bind it.
+        """
+        _, taken = self.scene.service_program()
+        flags = ["agent", f"--connect.url=http://127.0.0.1:{free_port()}", "--endpoints=e/4000"]
+        found = self.look(*flags, "--server.enabled", f"--server.bind-addr=127.0.0.1:{taken}", status=1)
+        self.assertEqual(found["server port"][0], "fail")
+        self.assertIn(f"127.0.0.1:{taken} is in use", found["server port"][1])
+        self.assertNotIn("server port", self.look(*flags, f"--server.bind-addr=127.0.0.1:{taken}", status=1))
 
     def test_wrong_ports(self) -> None:
         """

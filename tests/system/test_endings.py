@@ -291,7 +291,7 @@ class HangingTests(SystemTestCase):
         A client that hangs in the middle of its request is dropped, if a limit says so.
         """
         service = self.scene.run(HTTPService("s"))
-        node = self.scene.node({"proxy.read-timeout": "1s", "proxy.write-timeout": "1s"})
+        node = self.scene.node({"proxy.http.read-timeout": "1s", "proxy.http.write-timeout": "1s"})
         self.scene.agent(node, "e", service.port)
         with node.client() as client:
             client.send(request_bytes("POST", "/sink?id=u", headers=[("Content-Length", "1000")]) + b"x" * 10)

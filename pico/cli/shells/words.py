@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import attrs
 import click
 
+from pico.cli.command import HELP_FLAGS
 from pico.cli.options import TreeOption
 
 
@@ -58,7 +59,7 @@ def words_of(root: click.Group) -> Words:
     """
     Read what can be typed from the commands.
     """
-    words = _words(root, click.Context(root, info_name="pico", help_option_names=["-h", "--help"]))
+    words = _words(root, click.Context(root, info_name="pico", help_option_names=HELP_FLAGS))
     explained = [_bare(command, "help") for command in words.commands if not _is_help(command)]
     return attrs.evolve(
         words,
@@ -97,9 +98,10 @@ def _path(ctx: click.Context) -> tuple[str, ...]:
 
 def _flags(command: click.Command, ctx: click.Context) -> Iterator[Flag]:
     for param in command.get_params(ctx):
-        if not isinstance(param, click.Option) or param.hidden:
+        if not isinstance(param, click.Option):
             continue
-        names = tuple(sorted((*param.opts, *param.secondary_opts), key=len))
+        # Those too that are left out of a help text because it would be a repetition of others.
+        names = tuple(sorted(param.opts, key=lambda name: name.startswith("--")))
         if isinstance(param, TreeOption):
             value = "" if param.is_flag else param.leaf.setting.kind.name
             yield Flag(names, param.leaf.setting.help, value, tuple(param.choices()), param.takes_file())
