@@ -34,9 +34,6 @@ GZIP_SIZE = 1024
 #: Connections of one site, if its owner does not say otherwise.
 MAX_CONNECTIONS = 256
 
-#: Characters of an unknown path that are compared with those that there are.
-_COMPARED = 100
-
 
 @attrs.frozen
 class Question:
@@ -249,8 +246,8 @@ def _hint(path: str, paths: Sequence[str]) -> str:
     """
     What may have been meant by a path that does not exist.
     """
-    near = get_close_matches(path[:_COMPARED], paths, n=1)
-    if path != "/" and near:
+    near = get_close_matches(path, paths, n=1)
+    if near:
         return f"did you mean {near[0]}?"
     return f"there are {', '.join(paths)}"
 

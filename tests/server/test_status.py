@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 from pico import __version__
 from pico.agent.service import AgentService, make_agent
 from pico.config.agent import AgentConfig, AgentServer, Connect, ListenerConfig
-from pico.config.server import Cluster, ServerConfig
+from pico.config.server import Admin, AdminMetrics, Cluster, Proxy, ProxyHTTP, ServerConfig, Upstream
 from pico.errors import ListenError
 from pico.interfaces import ITunnels
 from pico.net.ports import make_client_endpoint
@@ -63,10 +63,16 @@ class StatusTests(SynchronousTestCase):
 
     def start_node(self) -> NodeService:
         """
-        A node called "n1".
+        A node called "n1", with narrow limits.
         """
         host = self.network.host("node")
-        node = make_server(ServerConfig(cluster=Cluster(node_id="n1")), host, clock=host, chooser=random.Random(1))
+        config = ServerConfig(
+            cluster=Cluster(node_id="n1"),
+            proxy=Proxy(http=ProxyHTTP(max_body_bytes=10)),
+            upstream=Upstream(max_tunnels=3),
+            admin=Admin(max_connections=2, metrics=AdminMetrics(max_endpoints=1, keep=30.0)),
+        )
+        node = make_server(config, host, clock=host, chooser=random.Random(1))
         node.privilegedStartService()
         node.startService()
         return node
@@ -228,6 +234,44 @@ class StatusTests(SynchronousTestCase):
         self.assertNotIn("nobody", self.ask_node("/metrics").body.decode())
         self.assertIn("process_resident_memory_bytes", numbers)
         self.assertIn('python_gc_collections_total{generation="0"}', numbers)
+
+    def test_refused_bodies(self) -> None:
+        """
+        Bodies that are refused are counted by what is wrong with them.
+        """
+        post = b"POST / HTTP/1.1\r\nHost: e.test\r\n"
+        self.connect(8000, post + b"Content-Length: 11\r\n\r\n")
+        self.connect(8000, post + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
+        numbers = self.numbers(self.ask_node("/metrics"))
+        for reason, count in (("too large", 1), ("malformed", 1), ("slow", 0)):
+            self.assertEqual(numbers[f'pico_proxy_refused_requests_total{{reason="body {reason}"}}'], count, reason)
+
+    def test_refused_tunnels(self) -> None:
+        """
+        Tunnels that are refused are counted by status and reason.
+        """
+        upgrade = _PIKO_UPGRADE.replace(b"x-pico-version", b"x")
+        self.connect(8001, upgrade.replace(b"/upstream/e ", b"/upstream/e/f "))
+        self.connect(8001, upgrade.replace(b"Version: 13", b"Version: 12"))
+        self.connect(8001, b"\x16\x03\r\n\r\n")
+        for _ in range(3):
+            self.connect(8001, upgrade)
+        numbers = self.numbers(self.ask_node("/metrics"))
+        for status, reason in ((404, "path"), (426, "upgrade"), (400, "malformed"), (503, "full")):
+            name = f'pico_upstreams_refused_total{{status="{status}",reason="{reason}"}}'
+            self.assertEqual(numbers.get(name), 1, name)
+
+    def test_limits(self) -> None:
+        """
+        The limits of the operators' port are those of the configuration.
+        """
+        self.connect(8001, _PIKO_UPGRADE.replace(b"/upstream/e ", b"/upstream/f "))
+        self.assertIn('endpoint_tunnels{tenant="",endpoint="other"} 1.0', self.ask_node("/metrics").body.decode())
+        kept = [self.connect(8002, b"") for _ in range(3)]
+        self.assertEqual([client.lost is not None for client in kept], [False, False, True])
+        self.agent.stopService()
+        self.network.advance(60)
+        self.assertNotIn('endpoint_tunnels{tenant="",endpoint="e"}', self.ask_node("/metrics").body.decode())
 
     def test_agent_metrics(self) -> None:
         """

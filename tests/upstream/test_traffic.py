@@ -15,9 +15,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pico.errors import RemoteProtocolError
 from pico.metrics import Metrics
-from pico.names import DEFAULT_TENANT, EndpointKey, TenantId
+from pico.names import DEFAULT_TENANT, EndpointKey, NodeId, TenantId
+from pico.net.deadlines import Deadlines
+from pico.net.http.server import ServerSettings
+from pico.net.turn import Turn
+from pico.server.anyone import Anyone
+from pico.tunnel.session import TunnelSettings
+from pico.upstream.port import UpstreamPort, UpstreamPortSettings
+from pico.upstream.registry import Registry
 from pico.upstream.traffic import Traffic, TrafficSettings, end_of
-from pico.upstream.tunnel import TunnelUpstream
+from pico.upstream.tunnel import PoolSettings, TunnelUpstream
+from pico.wire.http1.headers import HeaderCache
 
 _DONE = Failure(ConnectionDone())
 
@@ -36,6 +44,31 @@ class FakeTunnel:
     bytes_sent: int = 0
     streams: int = 0
     idle: int = 0
+
+
+class ConnectionTests(SynchronousTestCase):
+    """
+    The port before there is a tunnel.
+    """
+
+    def test_too_many(self) -> None:
+        """
+        Connections over the limit are counted.
+        """
+        clock, metrics = Clock(), Metrics()
+        port = UpstreamPort(
+            node_id=NodeId("n"),
+            registry=Registry(clock),
+            verifier=Anyone(),
+            settings=UpstreamPortSettings(ServerSettings(), TunnelSettings(), PoolSettings(), max_connections=0),
+            cache=HeaderCache(),
+            clock=clock,
+            deadlines=Deadlines(clock),
+            turn=Turn(clock),
+            metrics=metrics,
+        )
+        self.assertIsNone(port.buildProtocol(None))
+        self.assertIn(b"pico_upstreams_connections_refused_total 1.0\n", metrics.render(False)[0])
 
 
 class TrafficTests(SynchronousTestCase):
@@ -170,9 +203,9 @@ class TrafficTests(SynchronousTestCase):
         self.open("other").requests = 1
         for number in range(4):
             self.open(f"e{number}").requests = 1
+        self.assertEqual(self.read("pico_upstreams_endpoint_requests_total"), {"e0": 1, "e1": 1, "e2": 1, "other": 2})
         text = self.metrics.render(False)[0].decode().splitlines()
         self.assertEqual(len([line for line in text if line.startswith("pico_upstreams_endpoint_requests_total{")]), 4)
-        self.assertEqual(self.read("pico_upstreams_endpoint_requests_total")["other"], 2)
 
     def test_ends(self) -> None:
         """
