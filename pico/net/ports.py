@@ -54,6 +54,7 @@ def listen_tcp(
     *,
     setting: str,
     backlog: int = 1024,
+    max_unsent: int = 0,
 ) -> IListeningPort:
     """
     Listen on a TCP port, now.
@@ -63,12 +64,14 @@ def listen_tcp(
     :param host: an address, a name (its IPv4 address wins), or ``""`` for all addresses of both families.
     :param port: 0 for any free one.
     :param setting: the name of the setting that chose host and port, for the error text.
+    :param max_unsent: see :func:`limit_unsent`.
     :raise ListenError: the port cannot be had.
     """
     try:
         if not isinstance(reactor, PosixReactorBase):
             return reactor.listenTCP(port, cast(ServerFactory, factory), backlog, host)
         listening = DirectPort(port, factory, backlog, _address_to_bind(host), reactor)
+        listening.max_unsent = max_unsent
         listening.startListening()
         return listening
     except CannotListenError as error:
@@ -77,24 +80,43 @@ def listen_tcp(
         raise _listen_error(host, port, setting, error) from error
 
 
-def adopt_tcp(reactor: IReactorTCP, listening: socket.socket, factory: IProtocolFactory) -> IListeningPort:
+def adopt_tcp(
+    reactor: IReactorTCP, listening: socket.socket, factory: IProtocolFactory, *, max_unsent: int = 0
+) -> IListeningPort:
     """
     Take connections from a socket that listens already. When the port is closed the socket goes on to listen, if
     another process holds it as well.
 
-    :param listening: is closed; the port has a copy.
+    :param listening: not blocking. It is closed; the port has a copy.
+    :param max_unsent: see :func:`limit_unsent`.
     """
     with listening:
         number, family = listening.fileno(), listening.family
         if not isinstance(reactor, PosixReactorBase):
             return IReactorSocket(reactor).adoptStreamPort(number, family, cast(ServerFactory, factory))
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        limit_unsent(listening, max_unsent)
         # What adoptStreamPort calls, which would make a port of Twisted's own.
         port: DirectPort = DirectPort._fromListeningDescriptor(  # type: ignore[no-untyped-call]
             reactor, number, family, factory
         )
     port.startListening()
     return port
+
+
+def limit_unsent(made: socket.socket, size: int) -> None:
+    """
+    Have a socket, and whatever is accepted on it, take no more than about ``size`` bytes that cannot leave at once.
+
+    Without that the kernel takes what may be worth having on a fast and long way, megabytes a connection, also from
+    a peer that does not read at all. What is on its way and not yet acknowledged does not count, so a limit costs no
+    speed as long as it outlasts one turn of the reactor. Where the system has no such option nothing happens.
+
+    :param size: 0 for no limit.
+    """
+    option: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if size and option is not None:
+        made.setsockopt(socket.IPPROTO_TCP, option, size)
 
 
 def make_client_endpoint(reactor: IReactorTCP, host: str, port: int, timeout: float = 30.0) -> IStreamClientEndpoint:
@@ -114,9 +136,12 @@ class DirectPort(tcp.Port):
     A port whose connections send at once and without Nagle's delay.
 
     A port on ``"::"`` takes connections of both families; those of IPv4 have IPv4 addresses.
+
+    :ivar max_unsent: see :func:`limit_unsent`.
     """
 
     transport = DirectServer
+    max_unsent = 0
 
     def createInternetSocket(self) -> socket.socket:
         """
@@ -124,6 +149,7 @@ class DirectPort(tcp.Port):
         """
         made: socket.socket = tcp.Port.createInternetSocket(self)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        limit_unsent(made, self.max_unsent)
         if self.interface == "::":
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         return made

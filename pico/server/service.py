@@ -42,6 +42,7 @@ class Binding:
     :ivar setting: its name in the configuration, for the message when it cannot be bound.
     :ivar advertise: what others shall dial; empty to work it out from what was bound.
     :ivar inherited: sockets that listen already; if there are any, ``address`` is not bound.
+    :ivar max_unsent: see :func:`pico.net.ports.limit_unsent`.
     """
 
     setting: str
@@ -49,6 +50,7 @@ class Binding:
     advertise: str
     factory: IProtocolFactory
     inherited: Sequence[socket.socket] = ()
+    max_unsent: int = 0
 
 
 class _Entrance:
@@ -98,10 +100,17 @@ class _Entrance:
         """
         binding = self._binding
         for each in binding.inherited:
-            self._ports.append(adopt_tcp(self._reactor, each, binding.factory))
+            self._ports.append(adopt_tcp(self._reactor, each, binding.factory, max_unsent=binding.max_unsent))
         if not binding.inherited:
             address = binding.address
-            port = listen_tcp(self._reactor, address.host, address.port, binding.factory, setting=binding.setting)
+            port = listen_tcp(
+                self._reactor,
+                address.host,
+                address.port,
+                binding.factory,
+                setting=binding.setting,
+                max_unsent=binding.max_unsent,
+            )
             self._ports.append(port)
             self.host = port.getHost()
 

@@ -146,6 +146,27 @@ class StoppedReaderTests(SystemTestCase):
         eventually(lambda: service.open < 20, "the service to be left alone")
         self.assertEqual(node.fetch("/after").status, 200)
 
+    def test_system_buffers(self) -> None:
+        """
+        Nor does the system hold much for a reader that stops, however much it would for one that is fast.
+        """
+        count = 20
+        size = 16 * MIB
+        service = self.scene.run(HTTPService("s"))
+        node = self.scene.node()
+        self.scene.agent(node, "e", service.port)
+        clients = [node.client() for _ in range(count)]
+        for client in clients:
+            client.send(request_bytes("GET", f"/bytes?n={size}"))
+        self._wait_until_still(node)
+        # A window that may have grown, what the transport keeps, what the system takes, and the client's own buffer.
+        self.assertLess(node.metrics()["pico_upstreams_bytes_received"], count * 2 * MIB)
+        for client in clients:
+            check = PatternCheck()
+            client.response(sink=check)
+            self.assertEqual(check.size, size)
+            client.close()
+
     def test_uploads_to_a_service_that_stops(self) -> None:
         """
         Uploads that a service does not read stop the clients that send them, and nobody else.

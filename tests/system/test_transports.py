@@ -37,7 +37,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
 from pico.errors import ListenError
-from pico.net.ports import listen_tcp, make_client_endpoint
+from pico.net.ports import adopt_tcp, listen_tcp, make_client_endpoint
 from pico.net.splice import Splice
 from pico.net.transport import DirectClient, DirectServer
 from tests.mixin import Mixin
@@ -369,6 +369,28 @@ class PortTests(ReactorTestCase):
             reached = await self.dial("localhost", port)
             self.assertEqual(reached.transport.getPeer().host, host)
             self.assertLess(reactor.seconds() - before, 0.2)
+
+    async def test_max_unsent(self) -> None:
+        """
+        A limit for what the system takes holds for what is accepted, also on a socket that listened before.
+        """
+        for limit in (0, 100_000):
+            peers = Peers()
+            listening = socket.create_server(("127.0.0.1", 0))
+            listening.setblocking(False)
+            ports = [
+                listen_tcp(reactor, "127.0.0.1", 0, peers, setting="test.bind_addr", max_unsent=limit),
+                adopt_tcp(reactor, listening, peers, max_unsent=limit),
+            ]
+            for port in ports:
+                self.addCleanup(port.stopListening)
+                dialled = await self.dial("127.0.0.1", port)
+                accepted = await peers.next_peer()
+                handle = cast(DirectServer, accepted.transport).getHandle()
+                self.assertEqual(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT), limit)
+                accepted.transport.write(MUCH)
+                await dialled.when_received(len(MUCH))
+                self.assertEqual(dialled.received, MUCH)
 
     async def test_crowd(self) -> None:
         """
