@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 
 import click
 
 from pico.agent.events import AgentEvent
-from pico.cli.options import TreeCommand, TreeGroup, load_config, settings_in, use_color
+from pico.cli.options import TreeCommand, TreeGroup, load_config, settings_in
 from pico.config.agent import AgentConfig, ListenerConfig
 from pico.config.load import listener_of, with_listeners
 from pico.errors import ConfigError
@@ -117,27 +118,22 @@ def run_agent(flags: dict[str, str], listeners: list[ListenerConfig] | None) -> 
     from pico.agent.service import make_agent
     from pico.cli.agent_output import AgentOutput
     from pico.cli.agent_progress import AgentProgress
+    from pico.cli.log import open_log
     from pico.cli.run import run_service
     from pico.cli.supervisor import Supervisor
-    from pico.log import start_logging
 
-    start_logging(
-        sys.stderr,
-        level=config.log.level,
-        subsystems=config.log.subsystems,
-        as_json=config.log.format == "json",
-        color=use_color(),
-    )
-    output = AgentOutput(config, sys.stdout)
-    output.introduce()
-    progress = AgentProgress([listener.endpoint_id for listener in config.listeners])
+    with closing(open_log(config.log, clock)) as log:
+        output = AgentOutput(config, sys.stdout)
+        output.introduce()
+        progress = AgentProgress([listener.endpoint_id for listener in config.listeners])
 
-    def on_event(event: AgentEvent) -> None:
-        progress.event(event)
-        output.event(event)
+        def on_event(event: AgentEvent) -> None:
+            progress.event(event)
+            output.event(event)
 
-    service = make_agent(config, tcp, clock=clock, on_event=on_event, requests=output.shows_requests)
-    supervised = Supervisor(clock).watch(
-        service, lambda: progress.status if service.running else "stopping", progress.when_tried
-    )
-    sys.exit(run_service(supervised, reactor))
+        service = make_agent(config, tcp, clock=clock, on_event=on_event, requests=output.shows_requests)
+        supervised = Supervisor(clock).watch(
+            service, lambda: progress.status if service.running else "stopping", progress.when_tried
+        )
+        status = run_service(supervised, reactor, log)
+    sys.exit(status)

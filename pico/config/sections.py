@@ -33,3 +33,15 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Setting(Kind.WORDS, "Subsystems of which every level is written, such as proxy.access."),
     ] = ()
+    path: Annotated[str, Setting(Kind.TEXT, "File to write to, opened anew on SIGUSR1; standard error when empty.")] = (
+        ""
+    )
+    repeat_limit: Annotated[
+        int,
+        Setting(
+            Kind.COUNT, "How often the same message is written in 10 seconds; more are counted. 0: all are written."
+        ),
+    ] = 10
+    max_buffered: Annotated[
+        int, Setting(Kind.SIZE, "Lines that wait for a slow reader of standard error; more are dropped and counted.")
+    ] = 1_048_576

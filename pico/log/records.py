@@ -1,0 +1,66 @@
+"""
+What the access log says of one request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class AccessRecord(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
+    """
+    A request that is over. As JSON it has these names, without those that have nothing to say; as text it is a line.
+
+    Nothing in it is a secret any more: whoever makes it has taken those out.
+
+    :ivar client: who asked, as far as that is known.
+    :ivar path: with its query; at an agent as the node sent it on.
+    :ivar tunnel: the address that the tunnel's agent dialled from.
+    :ivar service: where an agent sent it.
+    :ivar node: the node that was asked.
+    :ivar request_bytes: of the body, as are ``response_bytes``.
+    :ivar head_seconds: from the request's head to the response's.
+    :ivar seconds: from the request's head to the end.
+    :ivar retries: how many upstreams it was sent to besides the first.
+    :ivar ended: ``complete``, or why there was no whole answer.
+    """
+
+    client: str
+    method: str
+    path: str
+    status: int
+    endpoint: str = ""
+    tunnel: str = ""
+    service: str = ""
+    node: str = ""
+    request_bytes: int
+    response_bytes: int
+    head_seconds: float | None = None
+    seconds: float
+    retries: int
+    ended: str
+    request_id: str = ""
+    request_headers: Mapping[str, list[str]] | None = None
+    response_headers: Mapping[str, list[str]] | None = None
+
+    def __str__(self) -> str:
+        parts = [
+            f"{self.method} {self.path} {self.status} {self.endpoint or '-'} {self.client or '-'}"
+            f" {self.seconds * 1000:.1f}ms {self.response_bytes}B"
+        ]
+        if self.retries:
+            parts.append(f"retries={self.retries}")
+        if self.ended != COMPLETE:
+            parts.append(f"({self.ended})")
+        if self.request_id:
+            parts.append(f"id={self.request_id}")
+        for sign, headers in (("<", self.request_headers), (">", self.response_headers)):
+            if headers:
+                parts += [f"{sign}{name}: {value}" for name, values in headers.items() for value in values]
+        return " ".join(parts)
+
+
+#: How a request ended of which there is nothing else to say.
+COMPLETE = "complete"
