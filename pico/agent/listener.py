@@ -18,6 +18,7 @@ from pico.net.http.answers import Answer, error_answer
 from pico.net.http.exchange import Exchange
 from pico.net.http.fields import wants_page
 from pico.net.http.gateway import Backend, Exchanger, FailureKind, RequestForm
+from pico.net.http.request_ids import received_id
 from pico.net.http.server import HTTPServerProtocol, ServerSettings
 from pico.tunnel.stream import TunnelStream
 from pico.wire.http1.events import RequestHead, ResponseHead
@@ -121,7 +122,9 @@ class AgentListener:
         """
         Begin an exchange.
         """
-        return Exchange(self, server, head, self._clock.seconds()).start()
+        exchange = Exchange(self, server, head, self._clock.seconds())
+        exchange.request_id = received_id(head)
+        return exchange.start()
 
     def request_malformed(self, status: int, reason: str) -> Answer:
         """
@@ -173,13 +176,14 @@ class AgentListener:
             detail.format(service=self._settings.service),
             as_page=wants_page(exchange.head.headers),
             lines=lines,
+            request_id=exchange.request_id,
         )
 
     def refusal(self, exchange: Exchange, status: int, reason: str) -> Answer:
         """
         Word the answer to a body that is malformed.
         """
-        return error_answer(status, reason, close=True)
+        return error_answer(status, reason, close=True, request_id=exchange.request_id)
 
     def finished(self, exchange: Exchange) -> None:
         """

@@ -25,6 +25,7 @@ from pico.config.addresses import parse_service
 from pico.config.agent import AgentConfig, ListenerConfig
 from pico.errors import ConfigError
 from pico.net.deadlines import Deadlines
+from pico.net.http.request_ids import REQUEST_ID_LINE
 from pico.net.http.server import ServerSettings
 from pico.net.ports import make_client_endpoint
 from pico.net.turn import Turn
@@ -158,7 +159,7 @@ def _make_listener(
         service = parse_service(config.addr)
     except ValueError as error:
         raise ConfigError(f"{config.endpoint_id}: {error}") from None
-    cache = HeaderCache(fate_of)
+    cache = HeaderCache(fate_of, apart=REQUEST_ID_LINE)
     endpoint = make_client_endpoint(reactor, service.host, service.port, config.timeout)
     if service.scheme == "https":
         endpoint = wrapClientTLS(optionsForClientTLS(service.host), endpoint)

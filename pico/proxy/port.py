@@ -7,6 +7,7 @@ exchanges; it holds no state of a request.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import cast
@@ -24,6 +25,7 @@ from pico.net.http.answers import Answer, error_answer
 from pico.net.http.exchange import Exchange
 from pico.net.http.fields import reader_of, wants_page
 from pico.net.http.gateway import Backend, Exchanger, FailureKind, RequestForm
+from pico.net.http.request_ids import REQUEST_ID_LINE, make_id, received_id
 from pico.net.http.server import HTTPServerProtocol, ServerSettings, host_of
 from pico.proxy.headers import Fate, request_lines
 from pico.proxy.record import Recorder
@@ -93,10 +95,12 @@ class ProxyPort:
         clock: IReactorTime,
         deadlines: Deadlines,
         recorder: Recorder,
+        chooser: random.Random,
         secure: bool = False,
     ) -> None:
         """
         :param cache: of headers of requests and responses, tagged by :func:`pico.proxy.headers.fate_of`.
+        :param chooser: makes up ids of requests.
         :param secure: whether clients of this port speak TLS.
         """
         self._selector = selector
@@ -107,6 +111,7 @@ class ProxyPort:
         self._clock = clock
         self._deadlines = deadlines
         self._recorder = recorder
+        self._chooser = chooser
         self._secure = secure
         self._servers: set[HTTPServerProtocol] = set()
         self._waiting: list[Deferred[None]] = []
@@ -167,7 +172,11 @@ class ProxyPort:
         Begin an exchange.
         """
         self._recorder.in_flight.value += 1
-        return Exchange(self, server, head, self._clock.seconds()).start()
+        exchange = Exchange(self, server, head, self._clock.seconds())
+        # What is known has no id; a section with one is never known.
+        known = head.fields.note is not None
+        exchange.request_id = (not known and received_id(head)) or make_id(self._chooser)
+        return exchange.start()
 
     def request_malformed(self, status: int, reason: str) -> Answer:
         """
@@ -187,7 +196,8 @@ class ProxyPort:
             return self._error(exchange, 405, "method not allowed", "this port forwards requests, not CONNECT tunnels")
         if head.target.startswith(_RESERVED):
             return self._error(exchange, 404, "not found", "paths below /_pico/ and /_piko/ are reserved")
-        known = head.fields.note
+        fields = head.fields
+        known = (fields.rest or fields).note
         try:
             endpoint = (known.endpoint if isinstance(known, _Known) else "") or endpoint_of(head)
         except RemoteProtocolError as error:
@@ -231,10 +241,11 @@ class ProxyPort:
         """
         head = exchange.head
         peer = exchange.server.peer_host
-        fields = head.fields
+        fields = head.fields.rest or head.fields
+        identity = REQUEST_ID_LINE + exchange.request_id
         known = fields.note
         if isinstance(known, _Known) and known.peer == peer and known.host == head.host:
-            return RequestForm(head.path, known.lines)
+            return RequestForm(head.path, [identity, *known.lines])
         key = exchange.note
         lines = request_lines(
             head,
@@ -245,7 +256,7 @@ class ProxyPort:
         )
         named = isinstance(key, EndpointKey) and head.host == fields.host
         fields.note = _Known(peer, head.host, key.endpoint if named and isinstance(key, EndpointKey) else "", lines)
-        return RequestForm(head.path, lines)
+        return RequestForm(head.path, [identity, *lines])
 
     def response_lines(self, exchange: Exchange, head: ResponseHead) -> list[bytes] | None:
         """
@@ -263,7 +274,7 @@ class ProxyPort:
                     lines.append(header.line)
             elif header.name == SERVICE_HEADER:
                 return None
-            elif tag == Fate.FORWARDED:
+            elif tag == Fate.FORWARDED or tag == Fate.REQUEST_ID:
                 lines.append(header.line)
         head.fields.note = lines
         return lines
@@ -276,13 +287,26 @@ class ProxyPort:
         if kind is FailureKind.DECLINED and exchange.declined == 504:
             status, error, detail = _FAILURES[FailureKind.CONNECT_TIMEOUT]
         lines = (b"Retry-After: 1",) if status == 503 else ()
-        return error_answer(status, error, detail, as_page=wants_page(exchange.head.headers), lines=lines)
+        return error_answer(
+            status,
+            error,
+            detail,
+            as_page=wants_page(exchange.head.headers),
+            lines=lines,
+            request_id=exchange.request_id,
+        )
 
     def refusal(self, exchange: Exchange, status: int, reason: str) -> Answer:
         """
         Word the answer to a body that is malformed, too large or too slow.
         """
-        return error_answer(status, reason, as_page=wants_page(exchange.head.headers), close=True)
+        return error_answer(
+            status,
+            reason,
+            as_page=wants_page(exchange.head.headers),
+            close=True,
+            request_id=exchange.request_id,
+        )
 
     def finished(self, exchange: Exchange) -> None:
         """
@@ -329,7 +353,9 @@ class ProxyPort:
         return cast("Backend | None", self._selector.choose(key, tried))
 
     def _error(self, exchange: Exchange, status: int, error: str, detail: str = "") -> Answer:
-        return error_answer(status, error, detail, as_page=wants_page(exchange.head.headers))
+        return error_answer(
+            status, error, detail, as_page=wants_page(exchange.head.headers), request_id=exchange.request_id
+        )
 
 
 @attrs.define(eq=False)

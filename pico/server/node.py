@@ -20,6 +20,7 @@ from pico.errors import ConfigError
 from pico.interfaces import IVerifier
 from pico.metrics import Metrics
 from pico.net.deadlines import Deadlines
+from pico.net.http.request_ids import REQUEST_ID_LINE
 from pico.net.http.server import ServerSettings
 from pico.net.turn import Turn
 from pico.proxy.headers import fate_of
@@ -69,7 +70,7 @@ def make_server(
     verifier = verifier or Anyone()
     limits = HTTPLimits(header_bytes=config.proxy.http.max_header_bytes, headers=config.proxy.http.max_headers)
     # One cache for requests and for responses, both of which meet the same fates.
-    cache = HeaderCache(fate_of)
+    cache = HeaderCache(fate_of, apart=REQUEST_ID_LINE)
     registry = Registry(clock)
     view = NodeView(node_id, registry)
     metrics.gauges("pico_cluster_nodes", "Known nodes by status.", ["status"], lambda: [(("active",), 1.0)])
@@ -130,6 +131,7 @@ def make_server(
         cache=cache,
         clock=clock,
         deadlines=deadlines,
+        chooser=random.Random(),
         recorder=Recorder(
             metrics,
             AccessLogSettings(

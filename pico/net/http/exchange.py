@@ -69,6 +69,7 @@ class Exchange:
     :ivar bytes_in: bytes of request body received from the client.
     :ivar bytes_out: bytes of response body sent to the client.
     :ivar started: seconds on the gateway's clock when the head was complete.
+    :ivar request_id: by which the request is found in logs; the gateway sets it. Empty if there is none.
     :ivar sends: how many times a backend was asked for a connection.
     :ivar note: for the gateway's own use.
     """
@@ -91,6 +92,7 @@ class Exchange:
         "failure",
         "head",
         "note",
+        "request_id",
         "sends",
         "server",
         "stage",
@@ -117,6 +119,7 @@ class Exchange:
         self.failure: FailureKind | None = None
         self.head = head
         self.note: object = None
+        self.request_id = b""
         self.sends = 0
         self.server = server
         self.stage = Stage.CONNECTING
