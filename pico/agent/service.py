@@ -23,8 +23,12 @@ from pico.client.listener import Listener
 from pico.client.urls import parse_node_url
 from pico.config.addresses import parse_service
 from pico.config.agent import AgentConfig, ListenerConfig
+from pico.config.sections import Log, access_log_problems
 from pico.errors import ConfigError
+from pico.log.levels import Threshold
+from pico.log.redaction import Redaction
 from pico.net.deadlines import Deadlines
+from pico.net.http.access_log import AccessLog, AccessLogSettings, HeaderChoice
 from pico.net.http.request_ids import REQUEST_ID_LINE
 from pico.net.http.server import ServerSettings
 from pico.net.ports import make_client_endpoint
@@ -113,9 +117,10 @@ def make_agent(
     """
     turn = Turn(clock)
     deadlines = Deadlines(clock)
+    url = parse_node_url(config.connect.url)
     dialer = Dialer(
         DialSettings(
-            url=parse_node_url(config.connect.url),
+            url=url,
             timeout=config.connect.timeout,
             token=config.connect.token,
             tenant_id=config.connect.tenant_id,
@@ -129,13 +134,15 @@ def make_agent(
         clock=clock,
         turn=turn,
     )
-    reporter = _Reporter(config.connect.url, on_event)
+    # Without its query, which may hold a secret.
+    reporter = _Reporter(url.text, on_event)
     chooser = chooser or random.Random()
     if not config.listeners:
         raise ConfigError("no listeners configured: name an endpoint and its service")
     listeners = []
     for listener in config.listeners:
-        served = _make_listener(listener, reactor, clock, deadlines, on_event if requests else None)
+        access_log = _access_log(listener, config.log)
+        served = _make_listener(listener, reactor, clock, deadlines, access_log, on_event if requests else None)
         tunnel = Listener(
             listener.endpoint_id,
             dialer=dialer,
@@ -153,6 +160,7 @@ def _make_listener(
     reactor: IReactorTCP,
     clock: IReactorTime,
     deadlines: Deadlines,
+    access_log: AccessLog,
     on_served: Callable[[RequestServed], None] | None,
 ) -> AgentListener:
     try:
@@ -182,8 +190,26 @@ def _make_listener(
             host=service.authority.encode("ascii") if config.rewrite_host else None,
         ),
         backend=backend,
+        access_log=access_log,
         cache=cache,
         clock=clock,
         deadlines=deadlines,
         on_served=on_served,
+    )
+
+
+def _access_log(listener: ListenerConfig, log: Log) -> AccessLog:
+    settings = listener.access_log
+    for problem in access_log_problems(settings):
+        raise ConfigError(f"{listener.endpoint_id}: {problem}")
+    return AccessLog(
+        AccessLogSettings(
+            enabled=not settings.disable,
+            level=settings.level,
+            threshold=Threshold(log.level, log.subsystems),
+            redaction=Redaction(log.redact),
+            request_headers=HeaderChoice(settings.request_headers.allow_list, settings.request_headers.block_list),
+            response_headers=HeaderChoice(settings.response_headers.allow_list, settings.response_headers.block_list),
+        ),
+        "proxy.http.access",
     )

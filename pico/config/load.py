@@ -14,6 +14,7 @@ from pico.config.addresses import parse_address, parse_service
 from pico.config.agent import AgentConfig, ListenerConfig
 from pico.config.faults import Fault, InvalidConfig, did_you_mean
 from pico.config.fields import Kind, Leaf, Tree, leaves, sections
+from pico.config.sections import access_log_problems
 from pico.config.units import parse_duration, parse_size
 from pico.config.yaml import Listing, Node, Scalar, read
 from pico.config.yaml import Mapping as YAMLMapping
@@ -207,7 +208,7 @@ def listener_problems(listener: ListenerConfig) -> list[str]:
             parse_service(listener.addr)
         except ValueError as error:
             problems.append(f"addr: {error}")
-    return problems
+    return problems + access_log_problems(listener.access_log)
 
 
 def listener_of(text: str) -> ListenerConfig:

@@ -21,15 +21,18 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
-def text_of(data: bytes, limit: int = 0) -> str:
+def text_of(data: bytes) -> str:
     """
     Read what a peer has sent as text: UTF-8, with other bytes as ``\\xff``. Not all of it may be printable.
-
-    :param limit: bytes after which it is cut; 0 for all.
     """
-    if limit and len(data) > limit:
-        return data[:limit].decode("utf-8", "backslashreplace") + CUT
     return data.decode("utf-8", "backslashreplace")
+
+
+def cut(text: str, limit: int) -> str:
+    """
+    Leave out what is behind so many characters.
+    """
+    return text if len(text) <= limit else text[:limit] + CUT
 
 
 def _escaped(char: str) -> str:

@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 from twisted.logger import LogEvent, formatEvent
 
-from pico.log.escape import printable
+from pico.log.escape import cut, printable
 from pico.log.records import AccessRecord
 
 _COLORS = {"debug": "\x1b[2m", "warn": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
@@ -66,7 +66,7 @@ class TextForm:
         """
         Write an event.
         """
-        text = f"{subsystem + ':':{_WIDTH}} {_bounded(printable(message_of(event)))}"
+        text = f"{subsystem + ':':{_WIDTH}} {cut(printable(message_of(event)), MAX_LINE)}"
         if self._journal:
             prefix = _PRIORITIES.get(level, "<6>")
             text = prefix + text
@@ -104,11 +104,11 @@ class JSONForm:
             "time": when,
             "level": level,
             "subsystem": subsystem,
-            "message": _bounded(message_of(event)),
+            "message": cut(message_of(event), MAX_LINE),
         }
         for name, value in event.items():
             if not name.startswith("log_") and name not in _INTERNAL and name not in fields and value is not None:
-                fields[name] = value if isinstance(value, int | float) else _bounded(str(value))
+                fields[name] = value if isinstance(value, int | float) else cut(str(value), MAX_LINE)
         traceback = _traceback_of(event)
         if traceback:
             fields["traceback"] = traceback
@@ -155,10 +155,6 @@ def message_of(event: LogEvent) -> str:
 def _time_of(event: LogEvent) -> float:
     moment = event.get("log_time")
     return moment if isinstance(moment, float) else time.time()
-
-
-def _bounded(text: str) -> str:
-    return text if len(text) <= MAX_LINE else text[:MAX_LINE] + "…"
 
 
 def _traceback_of(event: LogEvent) -> str:

@@ -15,12 +15,14 @@ from typing import cast
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from pico.errors import RemoteProtocolError
 from pico.interfaces import ISelector, IVerifier
-from pico.names import SERVICE_HEADER, EndpointKey, TenantId
+from pico.names import SERVICE_HEADER, EndpointKey, NodeId, TenantId
 from pico.net.deadlines import Deadlines
+from pico.net.http.access_log import AccessLog
 from pico.net.http.answers import Answer, error_answer
 from pico.net.http.exchange import Exchange
 from pico.net.http.fields import reader_of, wants_page
@@ -33,6 +35,8 @@ from pico.proxy.routing import endpoint_of
 from pico.proxy.trust import TrustedProxies
 from pico.wire.http1.events import RequestHead, ResponseHead
 from pico.wire.http1.headers import HeaderCache
+
+_log = Logger(namespace="proxy")
 
 #: Paths that belong to Pico; they never reach a service.
 _RESERVED = (b"/_pico/", b"/_piko/")
@@ -78,6 +82,19 @@ _FAILURES: dict[FailureKind, tuple[int, str, str]] = {
 }
 
 
+#: Failures that somebody should look at. That there is no agent for an endpoint is not one: anybody may ask for any.
+_TROUBLE = {
+    FailureKind.UNREACHABLE: "the tunnel closed before a request was sent",
+    FailureKind.CONNECT_TIMEOUT: "the service did not accept a connection in time",
+    FailureKind.LOST: "the stream ended before a response began",
+    FailureKind.MALFORMED: "the response is not valid HTTP/1.1",
+    FailureKind.TIMEOUT: "no response began in time (proxy.timeout)",
+    FailureKind.OVERLOADED: "the tunnel carries as many streams as it may",
+    FailureKind.DECLINED: "the agent could not reach its service",
+    FailureKind.BROKEN: "the response broke off",
+}
+
+
 @implementer(IProtocolFactory)
 class ProxyPort:
     """
@@ -95,11 +112,14 @@ class ProxyPort:
         clock: IReactorTime,
         deadlines: Deadlines,
         recorder: Recorder,
+        access_log: AccessLog,
+        node_id: NodeId,
         chooser: random.Random,
         secure: bool = False,
     ) -> None:
         """
         :param cache: of headers of requests and responses, tagged by :func:`pico.proxy.headers.fate_of`.
+        :param node_id: for the access log.
         :param chooser: makes up ids of requests.
         :param secure: whether clients of this port speak TLS.
         """
@@ -111,6 +131,8 @@ class ProxyPort:
         self._clock = clock
         self._deadlines = deadlines
         self._recorder = recorder
+        self._access_log = access_log
+        self._node_id = node_id
         self._chooser = chooser
         self._secure = secure
         self._servers: set[HTTPServerProtocol] = set()
@@ -262,6 +284,8 @@ class ProxyPort:
         """
         Rewrite the head for the client.
         """
+        if self._access_log.on:
+            exchange.responded = self._clock.seconds()
         known = head.fields.note
         if isinstance(known, list):
             return known
@@ -312,7 +336,27 @@ class ProxyPort:
         """
         Count and record the exchange.
         """
-        self._recorder.finished(exchange, self._clock.seconds())
+        now = self._clock.seconds()
+        self._recorder.finished(exchange, now)
+        trouble = None if exchange.failure is None else _TROUBLE.get(exchange.failure)
+        wanted = self._access_log.wants(exchange.status)
+        if not wanted and trouble is None:
+            return
+        key = exchange.note
+        endpoint = key.endpoint if isinstance(key, EndpointKey) else ""
+        # Every upstream has one; see _choose.
+        tunnel = getattr(exchange.backend, "address", "")
+        if wanted:
+            self._access_log.write(
+                exchange,
+                now,
+                client=self._trusted.client_of(exchange.server.peer_host, exchange.head.headers),
+                endpoint=endpoint,
+                tunnel=tunnel,
+                node=self._node_id,
+            )
+        if trouble is not None:
+            _log.warn("{endpoint}: {trouble} (tunnel from {peer})", endpoint=endpoint, trouble=trouble, peer=tunnel)
 
     # Draining
 

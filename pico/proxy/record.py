@@ -1,28 +1,12 @@
 """
-What is kept of a request when it is over: its numbers, and its line in the access log.
+What is kept of a request when it is over: its numbers.
 """
 
 from __future__ import annotations
 
-import attrs
-from twisted.logger import Logger, LogLevel
-
 from pico.metrics import LATENCY_BUCKETS, SIZE_BUCKETS, Distribution, Metrics, Number, method_label
-from pico.names import EndpointKey
 from pico.net.http.exchange import Exchange
 from pico.net.http.gateway import FailureKind
-
-_log = Logger(namespace="proxy.access")
-
-
-@attrs.frozen
-class AccessLogSettings:
-    """
-    Whether and how loudly requests are logged; answers of 500 and more are logged as warnings at least.
-    """
-
-    enabled: bool = True
-    level: LogLevel = LogLevel.info
 
 
 class _Series:
@@ -39,13 +23,12 @@ class _Series:
 
 class Recorder:
     """
-    Count exchanges, and log them.
+    Count exchanges.
 
     The names are those of Piko with ``pico`` for ``piko``. Sizes are of bodies, in bytes.
     """
 
-    def __init__(self, metrics: Metrics, access_log: AccessLogSettings) -> None:
-        self._access_log = access_log
+    def __init__(self, metrics: Metrics) -> None:
         self._series: dict[tuple[int, bytes], _Series] = {}
         self.in_flight = metrics.gauge("pico_proxy_requests_in_flight", "Requests that have no whole answer yet.")
         self._totals = metrics.counters("pico_proxy_requests", "Requests by status and method.", ["status", "method"])
@@ -90,8 +73,6 @@ class Recorder:
             self._upstream_requests.value += 1
         if exchange.failure is not None:
             self._count_failure(exchange.failure)
-        if self._access_log.enabled:
-            self._write(exchange, now)
 
     def malformed(self, status: int) -> None:
         """
@@ -125,23 +106,3 @@ class Recorder:
         if number is None:
             number = self._failures[key] = Number()
         number.value += 1
-
-    def _write(self, exchange: Exchange, now: float) -> None:
-        level = self._access_log.level
-        if exchange.status >= 500 and level in (LogLevel.debug, LogLevel.info):
-            level = LogLevel.warn
-        key = exchange.note
-        _log.emit(
-            level,
-            "{method} {path} {status} {endpoint} {client} {duration_ms:.1f}ms {bytes_out}B",
-            client=exchange.server.peer_host,
-            endpoint=key.endpoint if isinstance(key, EndpointKey) else "-",
-            method=exchange.head.method.decode("latin-1"),
-            # The query may hold secrets, so it is not logged.
-            path=exchange.head.path.partition(b"?")[0].decode("latin-1"),
-            status=exchange.status,
-            bytes_in=exchange.bytes_in,
-            bytes_out=exchange.bytes_out,
-            duration_ms=(now - exchange.started) * 1000,
-            failure=exchange.failure.value if exchange.failure is not None else None,
-        )

@@ -10,22 +10,25 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client import PlatformCollector, ProcessCollector
 from twisted.internet.interfaces import IProtocolFactory, IReactorTCP, IReactorTime
-from twisted.logger import LogLevel
 
 from pico.admin.port import make_admin_site
 from pico.config.addresses import parse_address
 from pico.config.nodeid import make_node_id
+from pico.config.sections import access_log_problems
 from pico.config.server import Admin, Proxy, ServerConfig, Upstream
 from pico.errors import ConfigError
 from pico.interfaces import IVerifier
+from pico.log.levels import Threshold
+from pico.log.redaction import Redaction
 from pico.metrics import Metrics
 from pico.net.deadlines import Deadlines
+from pico.net.http.access_log import AccessLog, AccessLogSettings, HeaderChoice
 from pico.net.http.request_ids import REQUEST_ID_LINE
 from pico.net.http.server import ServerSettings
 from pico.net.turn import Turn
 from pico.proxy.headers import fate_of
 from pico.proxy.port import ProxyPort, ProxySettings
-from pico.proxy.record import AccessLogSettings, Recorder
+from pico.proxy.record import Recorder
 from pico.proxy.trust import TrustedProxies
 from pico.server.anyone import Anyone
 from pico.server.service import Binding, NodeService
@@ -131,14 +134,10 @@ def make_server(
         cache=cache,
         clock=clock,
         deadlines=deadlines,
+        recorder=Recorder(metrics),
+        access_log=_access_log(config),
+        node_id=node_id,
         chooser=random.Random(),
-        recorder=Recorder(
-            metrics,
-            AccessLogSettings(
-                enabled=not config.proxy.access_log.disable,
-                level=LogLevel.levelWithName(config.proxy.access_log.level),
-            ),
-        ),
     )
     return NodeService(
         node_id=node_id,
@@ -152,6 +151,23 @@ def make_server(
         view=view,
         drain_delay=config.drain_delay,
         grace_period=config.grace_period,
+    )
+
+
+def _access_log(config: ServerConfig) -> AccessLog:
+    settings = config.proxy.access_log
+    for problem in access_log_problems(settings):
+        raise ConfigError(f"proxy.{problem}")
+    return AccessLog(
+        AccessLogSettings(
+            enabled=not settings.disable,
+            level=settings.level,
+            threshold=Threshold(config.log.level, config.log.subsystems),
+            redaction=Redaction(config.log.redact),
+            request_headers=HeaderChoice(settings.request_headers.allow_list, settings.request_headers.block_list),
+            response_headers=HeaderChoice(settings.response_headers.allow_list, settings.response_headers.block_list),
+        ),
+        "proxy.access",
     )
 
 

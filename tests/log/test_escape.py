@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.log.escape import printable, text_of
+from pico.log.escape import cut, printable, text_of
 
 PRINTABLE = [
     ("", ""),
@@ -24,12 +24,9 @@ PRINTABLE = [
 ]
 
 TEXTS = [
-    (b"/plain", 0, "/plain"),
-    ("/zoë".encode(), 0, "/zoë"),
-    (b"/\xff\xc3", 0, "/\\xff\\xc3"),
-    (b"/123456", 4, "/123…"),
-    (b"/123", 4, "/123"),
-    ("/12é".encode(), 4, "/12\\xc3…"),
+    (b"/plain", "/plain"),
+    ("/zoë".encode(), "/zoë"),
+    (b"/\xff\xc3", "/\\xff\\xc3"),
 ]
 
 
@@ -47,10 +44,16 @@ class EscapeTests(SynchronousTestCase):
 
     def test_text_of(self) -> None:
         """
-        Bytes are read as UTF-8, what is none is written out, and what is too long is cut.
+        Bytes are read as UTF-8, and what is none is written out.
         """
-        for data, limit, expected in TEXTS:
-            self.assertEqual(text_of(data, limit), expected)
+        for data, expected in TEXTS:
+            self.assertEqual(text_of(data), expected)
+
+    def test_cut(self) -> None:
+        """
+        What is too long is cut, and shows it.
+        """
+        self.assertEqual([cut("zoë!", limit) for limit in (3, 4, 5)], ["zoë…", "zoë!", "zoë!"])
 
     def test_every_character(self) -> None:
         """

@@ -31,7 +31,7 @@ class ApartTests(SynchronousTestCase):
         self.assertIs(cache.fields(REST), first.rest)
         self.assertIsNone(second.note)
         self.assertEqual([header.value for header in second.headers], [b"2", b"a", b"b", b"close, x-y", b"3"])
-        self.assertEqual([header.value for header in first.headers][0], b"1")
+        self.assertEqual(first.headers[0].value, b"1")
 
     def test_same_meaning(self) -> None:
         """
