@@ -233,7 +233,7 @@ class AgentListener:
             )
         if exchange.failure in _TROUBLE:
             _log.warn(
-                "{endpoint}: {service}: {failure}",
+                "{endpoint}: {service} {failure}",
                 endpoint=settings.endpoint,
                 service=settings.service,
                 failure=_TROUBLE[exchange.failure],

@@ -8,11 +8,14 @@ import sys
 from contextlib import closing
 
 import click
+import msgspec
 
 from pico.agent.events import AgentEvent
-from pico.cli.options import TreeCommand, TreeGroup, load_config, settings_in
+from pico.cli.options import TreeCommand, TreeGroup, TreeOption, load_config, settings_in
 from pico.config.agent import AgentConfig, ListenerConfig
-from pico.config.load import listener_of, with_listeners
+from pico.config.fields import leaves
+from pico.config.load import listener_of, load, with_listeners
+from pico.config.sections import AccessLog
 from pico.errors import ConfigError
 
 
@@ -77,8 +80,19 @@ def http(endpoint: str, addr: str, timeout: str, rewrite_host: bool, **values: o
         seconds = parse_duration(timeout)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--timeout") from None
-    listener = ListenerConfig(endpoint_id=endpoint, addr=addr, timeout=seconds, rewrite_host=rewrite_host)
-    run_agent({**_outer_flags(), **settings_in(values)}, [listener])
+    flags = settings_in(values)
+    own = {name: flags.pop(name) for name in list(flags) if name.startswith("access_log.")}
+    listener = msgspec.structs.replace(
+        load(ListenerConfig, flags=own).config,
+        endpoint_id=endpoint,
+        addr=addr,
+        timeout=seconds,
+        rewrite_host=rewrite_host,
+    )
+    run_agent({**_outer_flags(), **flags}, [listener])
+
+
+http.params += [TreeOption(leaf) for leaf in leaves(AccessLog, ("access_log",))]
 
 
 @agent.command("start", cls=TreeCommand, tree=AgentConfig)
@@ -99,6 +113,13 @@ def _outer_flags() -> dict[str, str]:
     """
     flags: dict[str, str] = click.get_current_context().obj
     return flags
+
+
+def without_access_log(listener: ListenerConfig) -> ListenerConfig:
+    """
+    The same listener, not logging requests.
+    """
+    return msgspec.structs.replace(listener, access_log=AccessLog(disable=True))
 
 
 def run_agent(flags: dict[str, str], listeners: list[ListenerConfig] | None) -> None:
@@ -131,6 +152,9 @@ def run_agent(flags: dict[str, str], listeners: list[ListenerConfig] | None) -> 
             progress.event(event)
             output.event(event)
 
+        if output.shows_requests and not config.log.path and sys.stderr.isatty():
+            # Its lines are on the same terminal already.
+            config = with_listeners(config, [without_access_log(listener) for listener in config.listeners])
         service = make_agent(config, tcp, clock=clock, on_event=on_event, requests=output.shows_requests)
         supervised = Supervisor(clock).watch(
             service, lambda: progress.status if service.running else "stopping", progress.when_tried

@@ -53,6 +53,8 @@ def _default_text(leaf: Leaf) -> str:
         text = format_size(default)
     elif default in ("", (), False):
         return ""
+    elif isinstance(default, tuple):
+        text = ",".join(map(str, default))
     else:
         text = str(default)
     return f" [default: {text}]"
@@ -123,7 +125,7 @@ def format_grouped(command: click.Command, ctx: click.Context, formatter: click.
             section = path[0] if len(path) > 1 else "general"
         groups.setdefault(section, []).append(record)
     for section, records in sorted(groups.items(), key=lambda item: item[0] == "general"):
-        with formatter.section(section.capitalize()):
+        with formatter.section(section.capitalize().replace("_", " ")):
             formatter.write_dl(records)
 
 

@@ -19,7 +19,7 @@ _REMEMBERED = 1024
 
 _USER = re.compile(r"//[^/?#\s]*@")
 _PARAMETER = re.compile(r"([?&;#])([^=?&;#/\s]+)=([^?&;#\s]*)")
-_SCHEME = re.compile(r"\b(bearer|basic)\s+[^\s,;]+", re.IGNORECASE)
+_SCHEME = re.compile(r"((?:^|[,:;='\"])\s*(?:bearer|basic))\s+[^\s,;'\"]+", re.IGNORECASE)
 
 #: How many URLs are looked for within one another.
 _DEPTH = 3

@@ -49,12 +49,41 @@ class Log:
     The log of this process.
 
     Its owner calls :meth:`close` when everything else has ended, or ends it all.
+
+    :ivar observer: takes the events.
     """
 
-    def __init__(self, settings: LogSettings, writer: LogWriter, outlet: Outlet) -> None:
+    def __init__(
+        self,
+        settings: LogSettings,
+        *,
+        clock: IReactorTime,
+        at_turn_end: Callable[[Callable[[], None]], object],
+        journal: bool = False,
+    ) -> None:
+        """
+        :param at_turn_end: has something called at the end of this turn of the reactor.
+        :param journal: standard error is the journal's.
+        :raises pico.errors.ConfigError: the file cannot be opened.
+        """
         self._path = settings.path
-        self._writer = writer
-        self._outlet = outlet
+        target = open_target(settings.path) if settings.path else Descriptor(_STDERR, owned=False)
+        self._form: Form
+        if settings.as_json:
+            self._form = JSONForm()
+        else:
+            on_stderr = not settings.path
+            self._form = TextForm(color=settings.color and on_stderr, journal=journal and on_stderr)
+        self._outlet = Outlet(
+            target, clock=clock, at_turn_end=at_turn_end, limit=settings.max_buffered, note=self._dropped
+        )
+        self.observer = LogWriter(
+            self._outlet.write,
+            self._form,
+            threshold=Threshold(settings.level, settings.subsystems),
+            clock=clock,
+            repeat_limit=settings.repeat_limit,
+        )
 
     def reopen(self) -> None:
         """
@@ -79,8 +108,12 @@ class Log:
         """
         Write what is left.
         """
-        self._writer.close()
+        self.observer.close()
         self._outlet.close()
+
+    def _dropped(self, count: int) -> str:
+        event = {"log_format": "{dropped:,} lines dropped: nobody reads this log as fast as it is written"}
+        return self._form.line({**event, "dropped": count}, "warn", "log")
 
 
 def start_logging(
@@ -99,28 +132,10 @@ def start_logging(
     """
     # What was printed so far stands before the log.
     sys.stderr.flush()
-    target = open_target(settings.path) if settings.path else Descriptor(_STDERR, owned=False)
-    form: Form
-    if settings.as_json:
-        form = JSONForm()
-    else:
-        journal = not settings.path and is_journal(environment.get("JOURNAL_STREAM", ""), _STDERR)
-        form = TextForm(color=settings.color and not settings.path, journal=journal)
-
-    def dropped(count: int) -> str:
-        event = {"log_format": "{dropped:,} lines dropped: nobody reads this log as fast as it is written"}
-        return form.line({**event, "dropped": count}, "warn", "log")
-
-    outlet = Outlet(target, clock=clock, at_turn_end=at_turn_end, limit=settings.max_buffered, note=dropped)
-    writer = LogWriter(
-        outlet.write,
-        form,
-        threshold=Threshold(settings.level, settings.subsystems),
-        clock=clock,
-        repeat_limit=settings.repeat_limit,
-    )
-    globalLogBeginner.beginLoggingTo([writer], redirectStandardIO=False, discardBuffer=True)
-    return Log(settings, writer, outlet)
+    journal = is_journal(environment.get("JOURNAL_STREAM", ""), _STDERR)
+    log = Log(settings, clock=clock, at_turn_end=at_turn_end, journal=journal)
+    globalLogBeginner.beginLoggingTo([log.observer], redirectStandardIO=False, discardBuffer=True)
+    return log
 
 
 def is_journal(stream: str, fd: int) -> bool:
