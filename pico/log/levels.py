@@ -26,11 +26,19 @@ class Threshold:
         """
         self._lowest = _LOUDNESS[level]
         self._subsystems = frozenset(subsystems)
+        self._known: dict[tuple[str, str], bool] = {}
 
     def passes(self, level: str, subsystem: str) -> bool:
         """
         Whether an event is written. Twisted's own must be warnings at least, however low the level.
         """
+        # Subsystems are written in the code, so there are only so many.
+        known = self._known.get((level, subsystem))
+        if known is None:
+            known = self._known[level, subsystem] = self._decide(level, subsystem)
+        return known
+
+    def _decide(self, level: str, subsystem: str) -> bool:
         if subsystem in self._subsystems:
             return True
         lowest = max(self._lowest, _FOREIGN) if is_foreign(subsystem) else self._lowest

@@ -142,6 +142,9 @@ def message_of(event: LogEvent) -> str:
     """
     What an event says, as one text that may hold anything.
     """
+    record = event.get(RECORD)
+    if record is not None:
+        return str(record)
     template = event.get("log_format")
     if isinstance(template, str):
         try:

@@ -14,6 +14,9 @@ from pico.log.levels import Threshold
 from pico.log.lines import RECORD, Form, message_of
 from pico.log.repeats import WINDOW, Repeats
 
+#: Levels whose lines should not wait: they may be the last.
+_URGENT = frozenset({"warn", "error", "critical"})
+
 
 @implementer(ILogObserver)
 class LogWriter:
@@ -25,7 +28,7 @@ class LogWriter:
 
     def __init__(
         self,
-        write: Callable[[str], None],
+        write: Callable[[str, bool], None],
         form: Form,
         *,
         threshold: Threshold,
@@ -33,7 +36,7 @@ class LogWriter:
         repeat_limit: int = 0,
     ) -> None:
         """
-        :param write: takes a line without its end, and does not raise.
+        :param write: takes a line without its end, and whether it is urgent; does not raise.
         :param repeat_limit: how often in ten seconds the same is written; 0 for as often as it comes. Lines of the
             access log are never the same, and neither is what is said at level debug.
         """
@@ -48,8 +51,8 @@ class LogWriter:
         """
         Write an event.
         """
-        level = event.get("log_level", LogLevel.info).name
-        subsystem = str(event.get("log_namespace", "-"))
+        level: str = event.get("log_level", LogLevel.info).name
+        subsystem: str = event.get("log_namespace") or "-"
         if not self._threshold.passes(level, subsystem):
             return
         if self._repeats is not None and RECORD not in event and level != "debug":
@@ -77,7 +80,7 @@ class LogWriter:
             line = self._form.line(event, level, subsystem)
         except Exception as error:
             line = f"unloggable event of {subsystem}: {type(error).__name__}"
-        self._write(line)
+        self._write(line, level in _URGENT)
 
     def _wait(self, now: float) -> None:
         deadline = self._repeats.next_deadline() if self._repeats is not None else None

@@ -46,21 +46,26 @@ class AccessRecord(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     response_headers: Mapping[str, list[str]] | None = None
 
     def __str__(self) -> str:
-        parts = [
+        text = (
             f"{self.method} {self.path} {self.status} {self.endpoint or '-'} {self.client or '-'}"
             f" {self.seconds * 1000:.1f}ms {self.response_bytes}B"
-        ]
+        )
         if self.retries:
-            parts.append(f"retries={self.retries}")
+            text += f" retries={self.retries}"
         if self.ended != COMPLETE:
-            parts.append(f"({self.ended})")
+            text += f" ({self.ended})"
         if self.request_id:
-            parts.append(f"id={self.request_id}")
-        for sign, headers in (("<", self.request_headers), (">", self.response_headers)):
-            if headers:
-                parts += [f"{sign}{name}: {value}" for name, values in headers.items() for value in values]
-        return " ".join(parts)
+            text += f" id={self.request_id}"
+        if self.request_headers:
+            text += _headers_text("<", self.request_headers)
+        if self.response_headers:
+            text += _headers_text(">", self.response_headers)
+        return text
 
 
 #: How a request ended of which there is nothing else to say.
 COMPLETE = "complete"
+
+
+def _headers_text(sign: str, headers: Mapping[str, list[str]]) -> str:
+    return "".join(f" {sign}{name}: {value}" for name, values in headers.items() for value in values)

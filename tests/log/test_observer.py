@@ -44,7 +44,7 @@ class LogWriterTests(SynchronousTestCase):
 
     def _writer(self, level: str = "debug", subsystems: tuple[str, ...] = (), repeat_limit: int = 0) -> LogWriter:
         writer = LogWriter(
-            self.lines.append,
+            lambda line, urgent: self.lines.append(line),
             PlainForm(),
             threshold=Threshold(level, subsystems),
             clock=self.clock,
@@ -70,11 +70,26 @@ class LogWriterTests(SynchronousTestCase):
             log.error("c")
             self.assertEqual(self.lines, expected)
 
+    def test_urgent(self) -> None:
+        """
+        Warnings and what is worse do not wait.
+        """
+        urgent: list[bool] = []
+        writer = LogWriter(
+            lambda line, now: urgent.append(now), PlainForm(), threshold=Threshold("debug"), clock=self.clock
+        )
+        log = Logger(namespace="p", observer=writer)
+        for say in (log.debug, log.info, log.warn, log.error, log.critical):
+            say("x")
+        self.assertEqual(urgent, [False, False, True, True, True])
+
     def test_broken(self) -> None:
         """
         An event that cannot be written is written as that, without what was in it.
         """
-        writer = LogWriter(self.lines.append, BrokenForm(), threshold=Threshold(), clock=self.clock)
+        writer = LogWriter(
+            lambda line, urgent: self.lines.append(line), BrokenForm(), threshold=Threshold(), clock=self.clock
+        )
         Logger(namespace="p", observer=writer).info("x")
         self.assertEqual(self.lines, ["unloggable event of p: ValueError"])
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.log.outlet import RETRY, Outlet
+from pico.log.outlet import GATHER, MANY, RETRY, Outlet
 
 
 class SlowTarget:
@@ -74,19 +74,54 @@ class OutletTests(SynchronousTestCase):
             note=lambda count: f"{count} dropped",
         )
 
-    def test_turn(self) -> None:
+    def test_gathered(self) -> None:
         """
-        The lines of a turn are written together, at its end.
+        The lines of a moment are written together.
         """
         self.outlet.write("one")
+        self.clock.advance(GATHER / 2)
         self.outlet.write("zoë")
         self.assertEqual(self.target.offered, [])
-        self.clock.advance(0)
+        self.clock.advance(GATHER / 2)
         self.assertEqual(self.target.offered, ["one\nzoë\n".encode()])
         self.outlet.write("three")
-        self.clock.advance(0)
+        self.clock.advance(GATHER)
         self.assertEqual(self.target.offered[1:], [b"three\n"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_urgent(self) -> None:
+        """
+        With one that is urgent, all of them at the end of the turn.
+        """
+        self.outlet.write("one")
+        self.outlet.write("two", True)
+        self.outlet.write("three")
+        self.assertEqual(self.target.offered, [])
+        self.clock.advance(0)
+        self.assertEqual(self.target.offered, [b"one\ntwo\nthree\n"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_many(self) -> None:
+        """
+        So are many.
+        """
+        self.outlet = self._outlet(MANY * 2)
+        self.target.piece = MANY * 2
+        for _ in range(MANY // 10 + 1):
+            self.outlet.write("123456789")
+        self.clock.advance(0)
+        self.assertEqual(len(self.target.taken), MANY + 10 - MANY % 10)
+
+    def test_stuck(self) -> None:
+        """
+        A target that is full is not asked for every line.
+        """
+        self.target.room = 0
+        for _ in range(10):
+            self.outlet.write("one", True)
+            self.clock.advance(RETRY / 16)
+        self.assertEqual(len(self.target.offered), 1)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
 
     def test_pieces(self) -> None:
         """
@@ -94,7 +129,7 @@ class OutletTests(SynchronousTestCase):
         """
         for line in ("123456789", "123456789", "12345", "x" * 30, "y"):
             self.outlet.write(line)
-        self.clock.advance(0)
+        self.clock.advance(GATHER)
         self.assertEqual(
             self.target.offered,
             [b"123456789\n123456789\n", b"12345\n", b"x" * 20, b"x" * 10 + b"\ny\n"],
@@ -102,23 +137,22 @@ class OutletTests(SynchronousTestCase):
 
     def test_slow(self) -> None:
         """
-        What is not taken waits, and is offered again: by and by, and with the next lines.
+        What is not taken waits, and is offered again with what came meanwhile.
         """
         self.target.room = 5
         self.outlet.write("one")
         self.outlet.write("two")
-        self.clock.advance(0)
+        self.clock.advance(GATHER)
         self.assertEqual(self.target.taken, b"one\nt")
         self.clock.advance(RETRY / 2)
         self.assertEqual(len(self.target.offered), 1)
         self.target.room = 1
-        self.clock.advance(RETRY / 2)
+        self.clock.advance(RETRY)
         self.assertEqual(self.target.taken, b"one\ntw")
         self.target.room = 100
         self.outlet.write("three")
-        self.clock.advance(0)
-        self.assertEqual(self.target.taken, b"one\ntwo\nthree\n")
         self.clock.advance(RETRY)
+        self.assertEqual(self.target.taken, b"one\ntwo\nthree\n")
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_dropped(self) -> None:
@@ -128,7 +162,7 @@ class OutletTests(SynchronousTestCase):
         self.target.room = 0
         for number in range(100):
             self.outlet.write(f"line {number:04}")
-        self.clock.advance(0)
+        self.clock.advance(GATHER)
         self.assertEqual(self.outlet.dropped, 90)
         self.target.room = 40
         self.clock.advance(RETRY)
@@ -150,7 +184,7 @@ class OutletTests(SynchronousTestCase):
         for number in range(11):
             self.outlet.write(f"line {number:04}")
         self.target.room = 1000
-        self.clock.advance(0)
+        self.clock.advance(GATHER)
         self.assertTrue(self.target.taken.endswith(b"line 0009\n1 dropped\n"))
         self.assertEqual(self.outlet.dropped, 0)
 
@@ -160,7 +194,7 @@ class OutletTests(SynchronousTestCase):
         """
         self.target.broken = True
         self.outlet.write("one")
-        self.clock.advance(0)
+        self.clock.advance(GATHER)
         self.target.broken = False
         self.clock.advance(RETRY)
         self.assertEqual(self.target.taken, b"one\n")
@@ -176,7 +210,7 @@ class OutletTests(SynchronousTestCase):
         self.target = SlowTarget()
         self.outlet.replace(self.target)
         self.outlet.write("three")
-        self.clock.advance(0)
+        self.clock.advance(GATHER)
         self.assertEqual((old.taken, old.closed), (b"one\n", True))
         self.assertEqual(self.target.taken, b"two\nthree\n")
 
@@ -187,7 +221,7 @@ class OutletTests(SynchronousTestCase):
         self.target.room = 4
         self.outlet.write("one")
         self.outlet.write("two")
-        self.clock.advance(0)
+        self.clock.advance(GATHER)
         self.target.on_wait = lambda: setattr(self.target, "room", 100)
         self.outlet.close()
         self.assertEqual(self.target.taken, b"one\ntwo\n")

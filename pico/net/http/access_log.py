@@ -84,6 +84,7 @@ class AccessLog:
         self._settings = settings
         self._subsystem = subsystem
         self._publish = publish
+        self._any_headers = bool(settings.request_headers) or bool(settings.response_headers)
         raised = settings.level if settings.level not in ("debug", "info") else "warn"
         self._usual = self._level(settings.level)
         self._failed = self._level(raised)
@@ -134,8 +135,12 @@ class AccessLog:
             retries=exchange.sends - 1 if exchange.sends else 0,
             ended=COMPLETE if failure is None else failure.value,
             request_id=exchange.request_id.decode("ascii"),
-            request_headers=self._headers(head.headers, settings.request_headers),
-            response_headers=self._headers(response.headers, settings.response_headers) if response else None,
+            request_headers=self._headers(head.headers, settings.request_headers) if self._any_headers else None,
+            response_headers=(
+                self._headers(response.headers, settings.response_headers)
+                if self._any_headers and response is not None
+                else None
+            ),
         )
         self._publish(
             {
