@@ -28,7 +28,7 @@ class LogEvents:
         """
         What the access log was told.
         """
-        return [event[RECORD] for event in self.events if RECORD in event]
+        return [event[RECORD].record() for event in self.events if RECORD in event]
 
     def said(self, subsystem: str) -> list[str]:
         """

@@ -13,10 +13,10 @@ from twisted.logger import Logger
 from pico.agent.backend import ServiceBackend
 from pico.agent.events import RequestServed
 from pico.agent.headers import request_lines, response_lines
-from pico.log.escape import text_of
+from pico.log.escape import cut, text_of
 from pico.names import SERVICE_HEADER
 from pico.net.deadlines import Deadlines
-from pico.net.http.access_log import AccessLog
+from pico.net.http.access_log import MAX_VALUE, AccessLog, Parties
 from pico.net.http.answers import Answer, error_answer
 from pico.net.http.exchange import Exchange
 from pico.net.http.fields import value_of, wants_page
@@ -223,14 +223,7 @@ class AgentListener:
                 )
             )
         if self._access_log.wants(exchange.status):
-            self._access_log.write(
-                exchange,
-                now,
-                client=text_of(value_of(exchange.head.headers, b"x-forwarded-for")),
-                endpoint=settings.endpoint,
-                tunnel=exchange.server.peer_host,
-                service=settings.service,
-            )
+            self._access_log.write(exchange, now, self._parties)
         if exchange.failure in _TROUBLE:
             _log.warn(
                 "{endpoint}: {service} {failure}",
@@ -238,6 +231,14 @@ class AgentListener:
                 service=settings.service,
                 failure=_TROUBLE[exchange.failure],
             )
+
+    def _parties(self, exchange: Exchange) -> Parties:
+        return Parties(
+            client=cut(text_of(value_of(exchange.head.headers, b"x-forwarded-for")), MAX_VALUE),
+            endpoint=self._settings.endpoint,
+            tunnel=exchange.server.peer_host,
+            service=self._settings.service,
+        )
 
 
 def _authority(address: IAddress) -> str:

@@ -16,7 +16,7 @@ import msgspec
 from twisted.logger import LogEvent, formatEvent
 
 from pico.log.escape import cut, printable
-from pico.log.records import AccessRecord
+from pico.log.records import AccessRecord, Recordable
 
 _COLORS = {"debug": "\x1b[2m", "warn": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
 _RESET = "\x1b[0m"
@@ -30,7 +30,7 @@ _WIDTH = 13
 #: Fields of an event that are Twisted's bookkeeping; so is what begins with ``log_``.
 _INTERNAL = frozenset({"isError", "message", "time", "system", "format", "failure", "why"})
 
-#: The event field that holds an :class:`AccessRecord`; the event's format names it alone.
+#: The event field that holds a :class:`pico.log.records.Recordable`; the event's format names it alone.
 RECORD = "log_record"
 
 #: Bytes of one line, without a traceback.
@@ -96,9 +96,9 @@ class JSONForm:
         Write an event.
         """
         when = self._clock.stamp(_time_of(event))
-        record = event.get(RECORD)
-        if isinstance(record, AccessRecord):
-            rest = _encoded(record)
+        ended: Recordable | None = event.get(RECORD)
+        if ended is not None:
+            rest = _encoded(ended.record())
             return f'{{"time":"{when}","level":"{level}","subsystem":"{subsystem}","message":"request",{rest[1:]}'
         fields: dict[str, object] = {
             "time": when,

@@ -1,21 +1,30 @@
 """
 The reader of all events: picks those that are loud enough, folds what comes too often, and has the rest written.
+
+Lines are written together: at the end of the reactor's turn if one of them is urgent or if they are many, else after
+a moment. At thousands of requests a second a system call for each turn would cost more than all else about the access
+log; and for the same reason its lines are only made then, one after the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import ILogObserver, LogEvent, LogLevel
 from zope.interface import implementer
 
+from pico.log.escape import printable
 from pico.log.levels import Threshold
 from pico.log.lines import RECORD, Form, message_of
 from pico.log.repeats import WINDOW, Repeats
 
 #: Levels whose lines should not wait: they may be the last.
 _URGENT = frozenset({"warn", "error", "critical"})
+
+#: Seconds that lines wait for others, and how many of them do not.
+GATHER = 0.05
+MANY = 64
 
 
 @implementer(ILogObserver)
@@ -28,15 +37,17 @@ class LogWriter:
 
     def __init__(
         self,
-        write: Callable[[str, bool], None],
+        write: Callable[[Sequence[str]], None],
         form: Form,
         *,
         threshold: Threshold,
         clock: IReactorTime,
+        at_turn_end: Callable[[Callable[[], None]], object],
         repeat_limit: int = 0,
     ) -> None:
         """
-        :param write: takes a line without its end, and whether it is urgent; does not raise.
+        :param write: takes lines without their ends, and does not raise.
+        :param at_turn_end: has something called at the end of this turn of the reactor.
         :param repeat_limit: how often in ten seconds the same is written; 0 for as often as it comes. Lines of the
             access log are never the same, and neither is what is said at level debug.
         """
@@ -44,18 +55,27 @@ class LogWriter:
         self._form = form
         self._threshold = threshold
         self._clock = clock
+        self._at_turn_end = at_turn_end
         self._repeats: Repeats[LogEvent] | None = Repeats(repeat_limit) if repeat_limit else None
         self._timer: IDelayedCall | None = None
+        # Lines, and events of the access log that have yet to become lines.
+        self._pending: list[str | LogEvent] = []
+        self._gathering: IDelayedCall | None = None
+        self._asked = False
+        self._closed = False
 
     def __call__(self, event: LogEvent) -> None:
         """
-        Write an event.
+        Write an event, by and by.
         """
         level: str = event.get("log_level", LogLevel.info).name
         subsystem: str = event.get("log_namespace") or "-"
         if not self._threshold.passes(level, subsystem):
             return
-        if self._repeats is not None and RECORD not in event and level != "debug":
+        if RECORD in event:
+            self._put(event, level)
+            return
+        if self._repeats is not None and level != "debug" and not self._closed:
             family = (subsystem, level, str(event.get("log_format")))
             now = self._clock.seconds()
             whose = str(event.get("endpoint", ""))
@@ -64,23 +84,57 @@ class LogWriter:
                 self._wait(now)
             if not admitted:
                 return
-        self._put(event, level, subsystem)
+        # Made at once: what the event speaks of may be another thing by then.
+        self._put(self._line(event, level, subsystem), level)
+
+    def flush(self) -> None:
+        """
+        Write what has come so far.
+        """
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        pending, self._pending = self._pending, []
+        if pending:
+            self._write([each if isinstance(each, str) else self._line_of(each) for each in pending])
 
     def close(self) -> None:
         """
-        Tell what was held back, and wait for nothing more.
+        Write everything, and tell what was held back. What comes later still is written at once.
         """
-        if self._timer is not None and self._timer.active():
+        if self._timer is not None:
             self._timer.cancel()
-        self._timer = None
+            self._timer = None
+        self._closed = True
         self._tell(float("inf"))
+        self.flush()
 
-    def _put(self, event: LogEvent, level: str, subsystem: str) -> None:
+    def _put(self, what: str | LogEvent, level: str) -> None:
+        self._pending.append(what)
+        if self._closed:
+            self.flush()
+        elif not self._asked and (level in _URGENT or len(self._pending) >= MANY):
+            self._asked = True
+            self._at_turn_end(self._turn_ended)
+        elif self._gathering is None and not self._asked:
+            self._gathering = self._clock.callLater(GATHER, self._gathered)
+
+    def _turn_ended(self) -> None:
+        self._asked = False
+        self.flush()
+
+    def _gathered(self) -> None:
+        self._gathering = None
+        self.flush()
+
+    def _line(self, event: LogEvent, level: str, subsystem: str) -> str:
         try:
-            line = self._form.line(event, level, subsystem)
+            return self._form.line(event, level, subsystem)
         except Exception as error:
-            line = f"unloggable event of {subsystem}: {type(error).__name__}"
-        self._write(line, level in _URGENT)
+            return f"unloggable event of {printable(subsystem)}: {type(error).__name__}"
+
+    def _line_of(self, event: LogEvent) -> str:
+        return self._line(event, event["log_level"].name, event["log_namespace"])
 
     def _wait(self, now: float) -> None:
         deadline = self._repeats.next_deadline() if self._repeats is not None else None
@@ -105,4 +159,4 @@ class LogWriter:
                 "endpoint": sample.get("endpoint"),
                 "repeated": folded.count,
             }
-            self._put(event, level, subsystem)
+            self._put(self._line(event, level, subsystem), level)

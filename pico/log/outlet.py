@@ -1,24 +1,18 @@
 """
 Where lines go: a file, a terminal, a pipe or the journal's socket, none of which may ever hold up the program.
 
-Lines are collected and written together: at the end of the reactor's turn if one of them is urgent or if they are
-many, else after a moment, for at thousands of requests a second a system call for each turn is what an access log
-costs most. What is not taken waits, up to a bound. Beyond it new lines are dropped and counted, and the count is the
-first line when there is room again.
+What is not taken at once waits, up to a bound. Beyond it new lines are dropped and counted, and the count is the first
+line when there is room again.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-
-#: Seconds that lines wait for others, and bytes at which they do not.
-GATHER = 0.05
-MANY = 16_384
 
 #: Seconds until something that did not take all is asked again, whatever comes meanwhile.
 RETRY = 0.01
@@ -67,12 +61,10 @@ class Outlet:
         target: Target,
         *,
         clock: IReactorTime,
-        at_turn_end: Callable[[Callable[[], None]], object],
         limit: int,
         note: Callable[[int], str],
     ) -> None:
         """
-        :param at_turn_end: has something called at the end of this turn of the reactor.
         :param limit: bytes that may wait.
         :param note: words the line that says how many lines were dropped.
 
@@ -80,40 +72,32 @@ class Outlet:
         """
         self._target = target
         self._clock = clock
-        self._at_turn_end = at_turn_end
         self._limit = limit
         self._note = note
         self._lines: deque[bytes] = deque()
         self._size = 0
-        self._asked = False
         self._broken = False
         self._closed = False
-        self._stuck = False
-        self._waiting: IDelayedCall | None = None
+        self._retry: IDelayedCall | None = None
         self.dropped = 0
 
-    def write(self, line: str, urgent: bool = False) -> None:
+    def write(self, lines: Iterable[str]) -> None:
         """
-        Have a line written.
+        Write lines, or as many of them as are taken now, and the rest later.
 
-        :param line: without its end.
-        :param urgent: at the end of this turn.
+        :param lines: without their ends.
         """
-        data = line.encode("utf-8", "backslashreplace") + b"\n"
-        if self._size + len(data) > (self._limit // 2 if self.dropped else self._limit):
-            self.dropped += 1
-            return
-        if self.dropped:
-            self._tell_dropped()
-        self._lines.append(data)
-        self._size += len(data)
-        if self._closed:
-            self.flush()
-        elif not self._asked and not self._stuck and (urgent or self._size > MANY):
-            self._asked = True
-            self._at_turn_end(self._turn_ended)
-        elif self._waiting is None:
-            self._waiting = self._clock.callLater(GATHER, self._gathered)
+        for line in lines:
+            data = line.encode("utf-8", "backslashreplace") + b"\n"
+            if self._size + len(data) > (self._limit // 2 if self.dropped else self._limit):
+                self.dropped += 1
+                continue
+            if self.dropped:
+                self._tell_dropped()
+            self._lines.append(data)
+            self._size += len(data)
+        if self._retry is None:
+            self._try()
 
     def flush(self) -> bool:
         """
@@ -145,7 +129,8 @@ class Outlet:
         self.flush()
         old, self._target = self._target, target
         old.close()
-        self.flush()
+        self._stop_trying()
+        self._try()
 
     def close(self, linger: float = LINGER) -> None:
         """
@@ -154,9 +139,7 @@ class Outlet:
         :param linger: seconds for which a slow reader is waited for.
         """
         self._closed = True
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+        self._stop_trying()
         end = time.monotonic() + linger
         while not self.flush() and not self._broken:
             left = end - time.monotonic()
@@ -165,18 +148,15 @@ class Outlet:
 
     # Inside
 
-    def _turn_ended(self) -> None:
-        self._asked = False
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
-        self._gathered()
+    def _try(self) -> None:
+        self._retry = None
+        if not self.flush() and not self._closed:
+            self._retry = self._clock.callLater(RETRY, self._try)
 
-    def _gathered(self) -> None:
-        self._waiting = None
-        self._stuck = not self.flush()
-        if self._stuck and not self._closed:
-            self._waiting = self._clock.callLater(RETRY, self._gathered)
+    def _stop_trying(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
 
     def _tell_dropped(self) -> None:
         count, self.dropped = self.dropped, 0

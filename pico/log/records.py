@@ -5,6 +5,7 @@ What the access log says of one request.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import msgspec
 
@@ -69,3 +70,11 @@ COMPLETE = "complete"
 
 def _headers_text(sign: str, headers: Mapping[str, list[str]]) -> str:
     return "".join(f" {sign}{name}: {value}" for name, values in headers.items() for value in values)
+
+
+class Recordable(Protocol):
+    """
+    What an event of the access log holds: a request of which a record can be made. As text it is that record's.
+    """
+
+    def record(self) -> AccessRecord: ...

@@ -74,14 +74,13 @@ class Log:
         else:
             on_stderr = not settings.path
             self._form = TextForm(color=settings.color and on_stderr, journal=journal and on_stderr)
-        self._outlet = Outlet(
-            target, clock=clock, at_turn_end=at_turn_end, limit=settings.max_buffered, note=self._dropped
-        )
+        self._outlet = Outlet(target, clock=clock, limit=settings.max_buffered, note=self._dropped)
         self.observer = LogWriter(
             self._outlet.write,
             self._form,
             threshold=Threshold(settings.level, settings.subsystems),
             clock=clock,
+            at_turn_end=at_turn_end,
             repeat_limit=settings.repeat_limit,
         )
 
@@ -96,12 +95,14 @@ class Log:
         except ConfigError as error:
             _log.error("{reason}; the file that was open is written on", reason=str(error))
             return
+        self.observer.flush()
         self._outlet.replace(target)
 
     def flush(self) -> None:
         """
         Write what can be written at once.
         """
+        self.observer.flush()
         self._outlet.flush()
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from pico.errors import RemoteProtocolError
 from pico.interfaces import ISelector, IVerifier
 from pico.names import SERVICE_HEADER, EndpointKey, NodeId, TenantId
 from pico.net.deadlines import Deadlines
-from pico.net.http.access_log import AccessLog
+from pico.net.http.access_log import AccessLog, Parties
 from pico.net.http.answers import Answer, error_answer
 from pico.net.http.exchange import Exchange
 from pico.net.http.fields import reader_of, wants_page
@@ -83,7 +83,7 @@ _FAILURES: dict[FailureKind, tuple[int, str, str]] = {
 
 
 #: Failures that somebody should look at. That there is no agent for an endpoint is not one: anybody may ask for any.
-_TROUBLE = {
+_TROUBLE: dict[FailureKind | None, str] = {
     FailureKind.UNREACHABLE: "the tunnel closed before a request was sent",
     FailureKind.CONNECT_TIMEOUT: "the service did not accept a connection in time",
     FailureKind.LOST: "the stream ended before a response began",
@@ -338,25 +338,26 @@ class ProxyPort:
         """
         now = self._clock.seconds()
         self._recorder.finished(exchange, now)
-        trouble = None if exchange.failure is None else _TROUBLE.get(exchange.failure)
-        wanted = self._access_log.wants(exchange.status)
-        if not wanted and trouble is None:
-            return
-        key = exchange.note
-        endpoint = key.endpoint if isinstance(key, EndpointKey) else ""
-        # Every upstream has one; see _choose.
-        tunnel = getattr(exchange.backend, "address", "")
-        if wanted:
-            self._access_log.write(
-                exchange,
-                now,
-                client=self._trusted.client_of(exchange.server.peer_host, exchange.head.headers),
-                endpoint=endpoint,
-                tunnel=tunnel,
-                node=self._node_id,
+        if self._access_log.wants(exchange.status):
+            self._access_log.write(exchange, now, self._parties)
+        if exchange.failure in _TROUBLE:
+            parties = self._parties(exchange)
+            _log.warn(
+                "{endpoint}: {trouble} (tunnel from {peer})",
+                endpoint=parties.endpoint,
+                trouble=_TROUBLE[exchange.failure],
+                peer=parties.tunnel,
             )
-        if trouble is not None:
-            _log.warn("{endpoint}: {trouble} (tunnel from {peer})", endpoint=endpoint, trouble=trouble, peer=tunnel)
+
+    def _parties(self, exchange: Exchange) -> Parties:
+        key = exchange.note
+        return Parties(
+            client=self._trusted.client_of(exchange.server.peer_host, exchange.head.headers),
+            endpoint=key.endpoint if isinstance(key, EndpointKey) else "",
+            # Every upstream has one; see _choose.
+            tunnel=getattr(exchange.backend, "address", ""),
+            node=self._node_id,
+        )
 
     # Draining
 

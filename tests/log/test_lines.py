@@ -39,6 +39,21 @@ PLAIN: Mapping[str, object] = {
 }
 
 
+class Ended:
+    """
+    A request that is over.
+    """
+
+    def __init__(self, **fields: object) -> None:
+        self._record = AccessRecord(**fields)  # type: ignore[arg-type]  # the table above is loosely typed
+
+    def record(self) -> AccessRecord:
+        return self._record
+
+    def __str__(self) -> str:
+        return str(self._record)
+
+
 def event(template: str, **fields: object) -> LogEvent:
     """
     An event as a logger makes it.
@@ -50,8 +65,7 @@ def access(**fields: object) -> LogEvent:
     """
     An event of the access log.
     """
-    record = AccessRecord(**{**PLAIN, **fields})  # type: ignore[arg-type]  # the table above is loosely typed
-    return event("{log_record}", **{RECORD: record})
+    return event("{log_record}", **{RECORD: Ended(**{**PLAIN, **fields})})
 
 
 class MessageTests(SynchronousTestCase):

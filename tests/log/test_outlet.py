@@ -9,7 +9,7 @@ from collections.abc import Callable
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.log.outlet import GATHER, MANY, RETRY, Outlet
+from pico.log.outlet import RETRY, Outlet
 
 
 class SlowTarget:
@@ -59,7 +59,7 @@ class OutletTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Have an outlet whose turns end when the clock moves.
+        Have an outlet.
         """
         self.clock = Clock()
         self.target = SlowTarget()
@@ -69,67 +69,37 @@ class OutletTests(SynchronousTestCase):
         return Outlet(
             self.target,
             clock=self.clock,
-            at_turn_end=lambda call: self.clock.callLater(0, call),
             limit=limit,
             note=lambda count: f"{count} dropped",
         )
 
-    def test_gathered(self) -> None:
+    def test_together(self) -> None:
         """
-        The lines of a moment are written together.
+        Lines that come together are written together, at once.
         """
-        self.outlet.write("one")
-        self.clock.advance(GATHER / 2)
-        self.outlet.write("zoë")
-        self.assertEqual(self.target.offered, [])
-        self.clock.advance(GATHER / 2)
+        self.outlet.write(["one", "zoë"])
         self.assertEqual(self.target.offered, ["one\nzoë\n".encode()])
-        self.outlet.write("three")
-        self.clock.advance(GATHER)
+        self.outlet.write(["three"])
         self.assertEqual(self.target.offered[1:], [b"three\n"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_urgent(self) -> None:
-        """
-        With one that is urgent, all of them at the end of the turn.
-        """
-        self.outlet.write("one")
-        self.outlet.write("two", True)
-        self.outlet.write("three")
-        self.assertEqual(self.target.offered, [])
-        self.clock.advance(0)
-        self.assertEqual(self.target.offered, [b"one\ntwo\nthree\n"])
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_many(self) -> None:
-        """
-        So are many.
-        """
-        self.outlet = self._outlet(MANY * 2)
-        self.target.piece = MANY * 2
-        for _ in range(MANY // 10 + 1):
-            self.outlet.write("123456789")
-        self.clock.advance(0)
-        self.assertEqual(len(self.target.taken), MANY + 10 - MANY % 10)
-
     def test_stuck(self) -> None:
         """
-        A target that is full is not asked for every line.
+        A target that is full is asked again in a moment, and not for every line.
         """
         self.target.room = 0
         for _ in range(10):
-            self.outlet.write("one", True)
-            self.clock.advance(RETRY / 16)
+            self.outlet.write(["one"])
         self.assertEqual(len(self.target.offered), 1)
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.clock.advance(RETRY)
+        self.assertEqual(len(self.target.offered), 2)
 
     def test_pieces(self) -> None:
         """
         Lines are offered whole, as many as the target takes at a time; a line that is longer is cut.
         """
-        for line in ("123456789", "123456789", "12345", "x" * 30, "y"):
-            self.outlet.write(line)
-        self.clock.advance(GATHER)
+        self.outlet.write(["123456789", "123456789", "12345", "x" * 30, "y"])
         self.assertEqual(
             self.target.offered,
             [b"123456789\n123456789\n", b"12345\n", b"x" * 20, b"x" * 10 + b"\ny\n"],
@@ -140,9 +110,7 @@ class OutletTests(SynchronousTestCase):
         What is not taken waits, and is offered again with what came meanwhile.
         """
         self.target.room = 5
-        self.outlet.write("one")
-        self.outlet.write("two")
-        self.clock.advance(GATHER)
+        self.outlet.write(["one", "two"])
         self.assertEqual(self.target.taken, b"one\nt")
         self.clock.advance(RETRY / 2)
         self.assertEqual(len(self.target.offered), 1)
@@ -150,7 +118,7 @@ class OutletTests(SynchronousTestCase):
         self.clock.advance(RETRY)
         self.assertEqual(self.target.taken, b"one\ntw")
         self.target.room = 100
-        self.outlet.write("three")
+        self.outlet.write(["three"])
         self.clock.advance(RETRY)
         self.assertEqual(self.target.taken, b"one\ntwo\nthree\n")
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -161,16 +129,15 @@ class OutletTests(SynchronousTestCase):
         """
         self.target.room = 0
         for number in range(100):
-            self.outlet.write(f"line {number:04}")
-        self.clock.advance(GATHER)
+            self.outlet.write([f"line {number:04}"])
         self.assertEqual(self.outlet.dropped, 90)
         self.target.room = 40
         self.clock.advance(RETRY)
-        self.outlet.write("too early")
+        self.outlet.write(["too early"])
         self.assertEqual(self.outlet.dropped, 91)
         self.target.room = 20
         self.clock.advance(RETRY)
-        self.outlet.write("in time")
+        self.outlet.write(["in time"])
         self.target.room = 1000
         self.clock.advance(RETRY)
         lines = self.target.taken.decode().splitlines()
@@ -182,9 +149,9 @@ class OutletTests(SynchronousTestCase):
         """
         self.target.room = 0
         for number in range(11):
-            self.outlet.write(f"line {number:04}")
+            self.outlet.write([f"line {number:04}"])
         self.target.room = 1000
-        self.clock.advance(GATHER)
+        self.clock.advance(RETRY)
         self.assertTrue(self.target.taken.endswith(b"line 0009\n1 dropped\n"))
         self.assertEqual(self.outlet.dropped, 0)
 
@@ -193,8 +160,7 @@ class OutletTests(SynchronousTestCase):
         A target that fails is tried again, and loses nothing that still fits.
         """
         self.target.broken = True
-        self.outlet.write("one")
-        self.clock.advance(GATHER)
+        self.outlet.write(["one"])
         self.target.broken = False
         self.clock.advance(RETRY)
         self.assertEqual(self.target.taken, b"one\n")
@@ -205,12 +171,10 @@ class OutletTests(SynchronousTestCase):
         """
         old = self.target
         old.room = 4
-        self.outlet.write("one")
-        self.outlet.write("two")
+        self.outlet.write(["one", "two"])
         self.target = SlowTarget()
         self.outlet.replace(self.target)
-        self.outlet.write("three")
-        self.clock.advance(GATHER)
+        self.outlet.write(["three"])
         self.assertEqual((old.taken, old.closed), (b"one\n", True))
         self.assertEqual(self.target.taken, b"two\nthree\n")
 
@@ -219,13 +183,11 @@ class OutletTests(SynchronousTestCase):
         At the end a slow reader is waited for, and later lines are written at once.
         """
         self.target.room = 4
-        self.outlet.write("one")
-        self.outlet.write("two")
-        self.clock.advance(GATHER)
+        self.outlet.write(["one", "two"])
         self.target.on_wait = lambda: setattr(self.target, "room", 100)
         self.outlet.close()
         self.assertEqual(self.target.taken, b"one\ntwo\n")
-        self.outlet.write("late")
+        self.outlet.write(["late"])
         self.assertEqual(self.target.taken, b"one\ntwo\nlate\n")
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -234,7 +196,7 @@ class OutletTests(SynchronousTestCase):
         But not for ever: neither for one who takes nothing, nor for one who is gone.
         """
         self.target.room = 0
-        self.outlet.write("one")
+        self.outlet.write(["one"])
         self.outlet.close(0.5)
         self.assertEqual(len(self.target.waited), 1)
         self.assertLessEqual(self.target.waited[0], 0.5)

@@ -13,6 +13,7 @@ from twisted.logger import Logger, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.errors import ConfigError
+from pico.log.observer import GATHER
 from pico.log.start import Log, LogSettings, is_journal
 
 
@@ -44,7 +45,7 @@ class LogTests(SynchronousTestCase):
         logger.warn("one")
         logger.debug("too quiet")
         self.assertEqual(self.path.read_text(), "")
-        self.clock.advance(0)
+        self.clock.advance(GATHER)
         self.assertRegex(self.path.read_text(), r"\A\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} warn  p:            one\n\Z")
 
     def test_json(self) -> None:
@@ -65,7 +66,7 @@ class LogTests(SynchronousTestCase):
         for number in range(10):
             logger.info("{number}", number=number)
             if number == 3:
-                self.clock.advance(0)
+                self.clock.advance(GATHER)
                 self.path.rename(moved)
             if number == 6:
                 log.reopen()

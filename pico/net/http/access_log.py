@@ -1,14 +1,15 @@
 """
 The access log: a line for every exchange that is over.
 
-It is made where requests are counted, and nothing of it if its level is not written. Its events do not go through a
-:class:`twisted.logger.Logger`, which would cost more than all the rest, but to the same publisher.
+Nothing of it is made if its level is not written. Its events do not go through a :class:`twisted.logger.Logger`, which
+would cost more than all the rest, but to the same publisher. They hold the exchange, and become a record when somebody
+makes a line of them, because that is cheaper for many at once (see :mod:`pico.log.observer`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import cast
 
 import attrs
@@ -73,6 +74,19 @@ class AccessLogSettings:
     response_headers: HeaderChoice = attrs.Factory(HeaderChoice)
 
 
+@attrs.define(eq=False)
+class Parties:
+    """
+    Who took part in an exchange; see :class:`pico.log.records.AccessRecord`.
+    """
+
+    client: str
+    endpoint: str = ""
+    tunnel: str = ""
+    service: str = ""
+    node: str = ""
+
+
 class AccessLog:
     """
     Write about exchanges.
@@ -96,38 +110,42 @@ class AccessLog:
         """
         return (self._failed if status >= 500 else self._usual) is not None
 
-    def write(
-        self,
-        exchange: Exchange,
-        now: float,
-        *,
-        client: str,
-        endpoint: str,
-        tunnel: str = "",
-        service: str = "",
-        node: str = "",
-    ) -> None:
+    def write(self, exchange: Exchange, now: float, parties: Callable[[Exchange], Parties]) -> None:
         """
-        Write about an exchange that is over; see :class:`pico.log.records.AccessRecord`. To be called if :meth:`wants`.
+        Write about an exchange that is over. To be called if :meth:`wants`.
 
         :param now: seconds on the clock that ``exchange.started`` is of.
+        :param parties: is asked when the line is made, perhaps a moment later.
         """
         level = self._failed if exchange.status >= 500 else self._usual
-        if level is None:
-            return
+        if level is not None:
+            self._publish(
+                {
+                    "log_level": level,
+                    "log_namespace": self._subsystem,
+                    "log_time": time.time(),
+                    "log_format": "{log_record}",
+                    RECORD: _Ended(self, exchange, now, parties),
+                }
+            )
+
+    def record(self, exchange: Exchange, now: float, parties: Parties) -> AccessRecord:
+        """
+        Make the record of an exchange; see :meth:`write`.
+        """
         settings = self._settings
         head = exchange.head
         response = exchange.response
         failure = exchange.failure
-        record = AccessRecord(
-            client=client,
+        return AccessRecord(
+            client=parties.client,
             method=cut(head.method.decode("ascii"), MAX_METHOD),
             path=cut(settings.redaction.text(text_of(head.path)), MAX_PATH),
             status=exchange.status,
-            endpoint=endpoint,
-            tunnel=tunnel,
-            service=service,
-            node=node,
+            endpoint=parties.endpoint,
+            tunnel=parties.tunnel,
+            service=parties.service,
+            node=parties.node,
             request_bytes=exchange.bytes_in,
             response_bytes=exchange.bytes_out,
             head_seconds=round(exchange.responded - exchange.started, 6) if exchange.responded else None,
@@ -141,15 +159,6 @@ class AccessLog:
                 if self._any_headers and response is not None
                 else None
             ),
-        )
-        self._publish(
-            {
-                "log_level": level,
-                "log_namespace": self._subsystem,
-                "log_time": time.time(),
-                "log_format": "{log_record}",
-                RECORD: record,
-            }
         )
 
     def _headers(self, headers: Sequence[Header], choice: HeaderChoice) -> Mapping[str, list[str]] | None:
@@ -168,3 +177,23 @@ class AccessLog:
         if settings.enabled and settings.threshold.passes(level, self._subsystem):
             return cast(LogLevel, LogLevel.levelWithName(level))
         return None
+
+
+class _Ended:
+    """
+    An exchange that is over, of which a record can be made.
+    """
+
+    __slots__ = ("_exchange", "_log", "_now", "_parties")
+
+    def __init__(self, log: AccessLog, exchange: Exchange, now: float, parties: Callable[[Exchange], Parties]) -> None:
+        self._log = log
+        self._exchange = exchange
+        self._now = now
+        self._parties = parties
+
+    def record(self) -> AccessRecord:
+        return self._log.record(self._exchange, self._now, self._parties(self._exchange))
+
+    def __str__(self) -> str:
+        return str(self.record())

@@ -11,7 +11,15 @@ from pico.config.sections import Log
 from pico.log.levels import Threshold
 from pico.log.records import AccessRecord
 from pico.log.redaction import MASK, Redaction
-from pico.net.http.access_log import MAX_HEADERS, MAX_PATH, MAX_VALUE, AccessLog, AccessLogSettings, HeaderChoice
+from pico.net.http.access_log import (
+    MAX_HEADERS,
+    MAX_PATH,
+    MAX_VALUE,
+    AccessLog,
+    AccessLogSettings,
+    HeaderChoice,
+    Parties,
+)
 from tests.log_events import LogEvents
 from tests.net.http.support import World, request
 
@@ -71,7 +79,7 @@ class AccessLogTests(SynchronousTestCase):
     def _record(self, settings: AccessLogSettings | None = None) -> AccessRecord:
         log = AccessLog(settings or AccessLogSettings(redaction=REDACTION), "a", self.log)
         exchange = self.world.finished_exchanges[-1]
-        log.write(exchange, exchange.started + 0.25, client="c", endpoint="e", tunnel="t", service="s", node="n")
+        log.write(exchange, exchange.started + 0.25, lambda _: Parties("c", "e", "t", "s", "n"))
         return self.log.records()[-1]
 
     def test_levels(self) -> None:
@@ -86,12 +94,12 @@ class AccessLogTests(SynchronousTestCase):
             for path, level in ((b"GET /fine HTTP/1.1", usual), (b"GET /local HTTP/1.1", usual)):
                 self._ask(path)
                 exchange = self.world.finished_exchanges[-1]
-                log.write(exchange, 0.0, client="", endpoint="")
+                log.write(exchange, 0.0, lambda _: Parties(""))
                 levels = [event["log_level"].name for event in self.log.events]
                 self.assertEqual(levels, [level] if level else [], settings)
                 self.log.events.clear()
             exchange.status = 502
-            log.write(exchange, 0.0, client="", endpoint="")
+            log.write(exchange, 0.0, lambda _: Parties(""))
             self.assertEqual([event["log_level"].name for event in self.log.events], [failed] if failed else [])
             self.log.events.clear()
 
