@@ -45,6 +45,16 @@ class Threshold:
         return _LOUDNESS.get(level, _LOUDNESS["info"]) >= lowest
 
 
+def subsystem_of(namespace: str | None) -> str:
+    """
+    The subsystem that an event belongs to: its logger's name, or if that is the name of a class of ours (which
+    twisted.logger makes of a logger in a class), the room of the class.
+    """
+    if not namespace:
+        return "-"
+    return namespace.split(".", 2)[1] if namespace.startswith("pico.") else namespace
+
+
 def is_foreign(subsystem: str) -> bool:
     """
     Whether an event comes from Twisted, or from somebody who uses its old log.

@@ -15,7 +15,7 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel
 from zope.interface import implementer
 
 from pico.log.escape import printable
-from pico.log.levels import Threshold
+from pico.log.levels import Threshold, subsystem_of
 from pico.log.lines import RECORD, Form, message_of
 from pico.log.repeats import WINDOW, Repeats
 
@@ -61,6 +61,7 @@ class LogWriter:
         # Lines, and events of the access log that have yet to become lines.
         self._pending: list[str | LogEvent] = []
         self._gathering: IDelayedCall | None = None
+        self._subsystems: dict[str | None, str] = {}
         self._asked = False
         self._closed = False
 
@@ -69,7 +70,11 @@ class LogWriter:
         Write an event, by and by.
         """
         level: str = event.get("log_level", LogLevel.info).name
-        subsystem: str = event.get("log_namespace") or "-"
+        namespace: str | None = event.get("log_namespace")
+        subsystem = self._subsystems.get(namespace)
+        if subsystem is None:
+            # Names are written in the code, so there are only so many.
+            subsystem = self._subsystems[namespace] = subsystem_of(namespace)
         if not self._threshold.passes(level, subsystem):
             return
         if RECORD in event:
@@ -151,7 +156,7 @@ class LogWriter:
         for folded in self._repeats.handle_timer(now):
             sample = folded.sample
             level = sample.get("log_level", LogLevel.info).name
-            subsystem = str(sample.get("log_namespace", "-"))
+            subsystem = subsystem_of(sample.get("log_namespace"))
             event: LogEvent = {
                 "log_format": "{log_said} ... repeated {repeated:,} times in the last {log_window:g} s",
                 "log_said": message_of(sample),

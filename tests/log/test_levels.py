@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.log.levels import LEVELS, Threshold
+from pico.log.levels import LEVELS, Threshold, subsystem_of
 
 
 class ThresholdTests(SynchronousTestCase):
@@ -47,3 +47,25 @@ class ThresholdTests(SynchronousTestCase):
         """
         self.assertTrue(Threshold("info").passes("notice", "x"))
         self.assertFalse(Threshold("warn").passes("notice", "x"))
+
+
+class SubsystemTests(SynchronousTestCase):
+    """
+    Who says something.
+    """
+
+    def test_names(self) -> None:
+        """
+        Loggers are called as they call themselves, and classes of ours by their rooms.
+        """
+        for namespace, subsystem in (
+            ("proxy.access", "proxy.access"),
+            ("pico.tunnel.session.TunnelSession", "tunnel"),
+            ("pico.log", "log"),
+            ("pico", "pico"),
+            ("picolo.a.b", "picolo.a.b"),
+            ("twisted.internet.protocol.Factory", "twisted.internet.protocol.Factory"),
+            ("", "-"),
+            (None, "-"),
+        ):
+            self.assertEqual(subsystem_of(namespace), subsystem)
