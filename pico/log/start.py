@@ -10,13 +10,14 @@ from collections.abc import Callable, Collection, Mapping
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger, globalLogBeginner
+from twisted.logger import Logger, globalLogBeginner, globalLogPublisher
 
 from pico.errors import ConfigError
 from pico.log.levels import Threshold
 from pico.log.lines import Form, JSONForm, TextForm
 from pico.log.observer import LogWriter
 from pico.log.outlet import Outlet
+from pico.log.standard import publish_standard_logging
 from pico.log.target import Descriptor, open_target
 
 _log = Logger(namespace="main")
@@ -136,6 +137,7 @@ def start_logging(
     journal = is_journal(environment.get("JOURNAL_STREAM", ""), _STDERR)
     log = Log(settings, clock=clock, at_turn_end=at_turn_end, journal=journal)
     globalLogBeginner.beginLoggingTo([log.observer], redirectStandardIO=False, discardBuffer=True)
+    publish_standard_logging(globalLogPublisher)
     return log
 
 
