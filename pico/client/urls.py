@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from pico.config.addresses import without_secrets
 from pico.errors import ConfigError
 
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
@@ -66,19 +67,20 @@ def parse_node_url(text: str) -> NodeURL:
 
     :raises ConfigError: with what would be right.
     """
+    shown = without_secrets(text)
     try:
         url = urlsplit(text)
         port = url.port
         host = _host(url.hostname or "")
     except ValueError as error:
-        raise ConfigError(f"{text!r} is not a URL: {error}") from None
+        raise ConfigError(f"{shown!r} is not a URL: {error}") from None
     if url.scheme not in _PORTS or not host or port == 0:
-        raise ConfigError(f"{text!r}: write the URL of a node's upstream port, such as http://localhost:8001")
+        raise ConfigError(f"{shown!r}: write the URL of a node's upstream port, such as http://localhost:8001")
     if url.username is not None or url.password is not None:
         raise ConfigError("the node's URL must not hold user and password; use a token")
     # urlsplit drops line ends and tabs without a word.
     if url.fragment or not text.isprintable() or not _TARGET.fullmatch(url.path + url.query):
-        raise ConfigError(f"{text!r}: fragments, spaces and characters that need encoding have no place in it")
+        raise ConfigError(f"{shown!r}: fragments, spaces and characters that need encoding have no place in it")
     return NodeURL(
         url.scheme in ("https", "wss"),
         host,

@@ -91,25 +91,34 @@ def parse_service(text: str) -> ServiceAddress:
         if not address.port:
             raise ValueError(f"{text!r}: port 0 is no place to connect to")
         return ServiceAddress("http", address.host, address.port)
+    shown = without_secrets(text)
     try:
         url = urlsplit(text)
         port = url.port
     except ValueError as error:
-        raise ValueError(f"{text!r}: {error}") from None
+        raise ValueError(f"{shown!r}: {error}") from None
     if url.scheme not in _DEFAULT_PORTS:
-        raise ValueError(f"{text!r}: the scheme must be http or https")
+        raise ValueError(f"{shown!r}: the scheme must be http or https")
     if not url.hostname:
-        raise ValueError(f"{text!r} has no host")
+        raise ValueError(f"{shown!r} has no host")
     if url.username or url.query or url.fragment:
-        raise ValueError(f"{text!r}: only scheme, host, port and path may be given")
+        raise ValueError(f"{shown!r}: only scheme, host, port and path may be given")
     if re.fullmatch(r"[\x21-\x7e]*", url.path) is None:
-        raise ValueError(f"{text!r}: the path holds characters that must be percent-encoded")
+        raise ValueError(f"{shown!r}: the path holds characters that must be percent-encoded")
     return ServiceAddress(
         url.scheme,
         url.hostname,
         port if port is not None else _DEFAULT_PORTS[url.scheme],
         url.path.rstrip("/"),
     )
+
+
+def without_secrets(url: str) -> str:
+    """
+    A URL as it may stand in a message: without user, password and query.
+    """
+    before, mark, _ = re.sub(r"//[^/?#]*@", "//********@", url).partition("?")
+    return before + (mark and "?********")
 
 
 def _port(text: str, whole: str, lowest: int = 0) -> int:

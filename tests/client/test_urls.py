@@ -71,8 +71,14 @@ class NodeURLTests(SynchronousTestCase):
         """
         A message about a URL with a password does not repeat it, and the text for people has no query.
         """
-        error = self.assertRaises(ConfigError, parse_node_url, "http://me:hunter2@node")
-        self.assertNotIn("hunter2", str(error))
+        for text in (
+            "http://me:hunter2@node",
+            "http://me:hunter2@node:port/",
+            "ftp://node/?token=hunter2",
+            "http://node/a b?token=hunter2",
+        ):
+            error = self.assertRaises(ConfigError, parse_node_url, text)
+            self.assertNotIn("hunter2", str(error))
         url = parse_node_url("ws://node:8001/base?token=hunter2")
         self.assertEqual("http://node:8001/base", url.text)
         self.assertNotIn("hunter2", repr(url))

@@ -94,6 +94,20 @@ class AddressTests(SynchronousTestCase):
             with self.assertRaises(ValueError, msg=text):
                 parse_service(text)
 
+    def test_secrets_stay_out_of_messages(self) -> None:
+        """
+        What is wrong is said without what somebody must not read.
+        """
+        for text in (
+            "http://u:hunter2@a",
+            "ftp://u:hunter2@a/",
+            "http://a/?key=hunter2",
+            "http://u:hunter2@a:x/ä?hunter2",
+        ):
+            with self.assertRaises(ValueError) as caught:
+                parse_service(text)
+            self.assertNotIn("hunter2", str(caught.exception))
+
 
 class ExpandTests(SynchronousTestCase):
     """
