@@ -54,6 +54,7 @@ class IUpstream(Interface):
     """
 
     key = Attribute("The EndpointKey that it serves.")
+    address = Attribute("Where it leads, as host:port, for people.")
     in_flight = Attribute("Requests and other streams that it carries now.")
     available = Attribute("False from the moment on when nothing new may go to it.")
     avoid_until = Attribute("Until when (seconds on the node's clock) others are preferred, because it just failed.")

@@ -40,7 +40,7 @@ LOWEST = {
     "interfaces": {"names", "errors"},
     "exposition": set(),
     "metrics": {"exposition"},
-    "log": set(),
+    "log": {"errors"},
 }
 
 #: Rooms whose functions may import: what only one command needs is loaded when it runs.

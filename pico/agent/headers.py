@@ -13,6 +13,7 @@ import attrs
 from pico.names import OWN_HEADERS
 from pico.net.http.fields import HOP_BY_HOP
 from pico.wire.http1.events import RequestHead, ResponseHead
+from pico.wire.http1.headers import Fields
 
 
 class Fate(enum.IntEnum):
@@ -60,12 +61,23 @@ def request_lines(head: RequestHead, host: bytes | None) -> list[bytes]:
     :param host: the Host that the service shall see; ``None`` to leave the client's.
     """
     fields = head.fields
+    rest = fields.rest
+    if rest is None:
+        return _lines(head, fields, host)
+    first = fields.headers[0]
+    lines = _lines(head, rest, host)
+    if head.connection_options and first.name in head.connection_options:
+        return lines
+    return [first.line, *lines]
+
+
+def _lines(head: RequestHead, fields: Fields, host: bytes | None) -> list[bytes]:
     known = fields.note
     if isinstance(known, _Known) and known.client_host == head.host:
         return known.lines
     lines: list[bytes] = []
     named = head.connection_options
-    for header in head.headers:
+    for header in fields.headers:
         tag = header.tag
         if named and header.name in named:
             continue

@@ -8,27 +8,43 @@ from collections.abc import Callable
 from typing import Protocol
 
 import attrs
-from twisted.internet.interfaces import IProtocol, IReactorTime
+from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
+from twisted.logger import Logger
 
 from pico.agent.backend import ServiceBackend
 from pico.agent.events import RequestServed
 from pico.agent.headers import request_lines, response_lines
+from pico.log.escape import cut, text_of
 from pico.names import SERVICE_HEADER
 from pico.net.deadlines import Deadlines
+from pico.net.http.access_log import MAX_VALUE, AccessLog, Parties
 from pico.net.http.answers import Answer, error_answer
 from pico.net.http.exchange import Exchange
-from pico.net.http.fields import wants_page
+from pico.net.http.fields import value_of, wants_page
 from pico.net.http.gateway import Backend, Exchanger, FailureKind, RequestForm
-from pico.net.http.server import HTTPServerProtocol, ServerSettings
+from pico.net.http.request_ids import received_id
+from pico.net.http.server import HTTPServerProtocol, ServerSettings, host_of
 from pico.net.http.tally import Tally
 from pico.wire.http1.events import RequestHead, ResponseHead
 from pico.wire.http1.headers import HeaderCache
 
-_FAILURES: dict[FailureKind, tuple[int, str, str]] = {
-    FailureKind.UNREACHABLE: (502, "upstream unreachable", "{service} does not accept connections"),
-    FailureKind.CONNECT_TIMEOUT: (504, "upstream timeout", "{service} did not accept a connection in time"),
-    FailureKind.LOST: (502, "upstream unreachable", "{service} closed the connection without an answer"),
-    FailureKind.MALFORMED: (502, "upstream unreachable", "{service} sent something that is not HTTP/1.1"),
+_log = Logger(namespace="proxy.http")
+
+#: The answers to failures.
+_FAILURES = {
+    FailureKind.UNREACHABLE: (502, "upstream unreachable"),
+    FailureKind.CONNECT_TIMEOUT: (504, "upstream timeout"),
+    FailureKind.LOST: (502, "upstream unreachable"),
+    FailureKind.MALFORMED: (502, "upstream unreachable"),
+}
+
+#: What is wrong with the service, as clients and the log are told.
+_TROUBLE: dict[FailureKind | None, str] = {
+    FailureKind.UNREACHABLE: "does not accept connections",
+    FailureKind.CONNECT_TIMEOUT: "did not accept a connection in time",
+    FailureKind.LOST: "closed the connection without an answer",
+    FailureKind.MALFORMED: "sent something that is not HTTP/1.1",
+    FailureKind.BROKEN: "broke off within a response",
 }
 
 #: Failures after which the service has certainly seen nothing of the request.
@@ -39,6 +55,11 @@ class Incoming(Protocol):
     """
     What a node has opened: a stream that waits for its protocol.
     """
+
+    def getPeer(self) -> IAddress:
+        """
+        Where it comes from: the other end of the tunnel.
+        """
 
     def attach(self, protocol: IProtocol) -> None:
         """
@@ -81,6 +102,7 @@ class AgentListener:
         settings: ListenerSettings,
         *,
         backend: ServiceBackend,
+        access_log: AccessLog,
         cache: HeaderCache,
         clock: IReactorTime,
         deadlines: Deadlines,
@@ -92,6 +114,7 @@ class AgentListener:
         """
         self._settings = settings
         self._backend = backend
+        self._access_log = access_log
         self._cache = cache
         self._clock = clock
         self._deadlines = deadlines
@@ -116,7 +139,7 @@ class AgentListener:
                 cache=self._cache,
                 settings=self._settings.server,
                 deadlines=self._deadlines,
-                peer_host="node",
+                peer_host=_authority(stream.getPeer()),
             )
         )
 
@@ -144,7 +167,9 @@ class AgentListener:
         """
         if self._tally is not None:
             self._tally.in_flight += 1
-        return Exchange(self, server, head, self._clock.seconds()).start()
+        exchange = Exchange(self, server, head, self._clock.seconds())
+        exchange.request_id = received_id(head)
+        return exchange.start()
 
     def request_malformed(self, status: int, reason: str) -> Answer:
         """
@@ -181,38 +206,43 @@ class AgentListener:
         """
         Rewrite the head for the node.
         """
+        if self._access_log.on:
+            exchange.responded = self._clock.seconds()
         return response_lines(head)
 
     def failure(self, exchange: Exchange, kind: FailureKind) -> Answer:
         """
         Word the answer to a request that the service did not answer.
         """
-        status, error, detail = _FAILURES.get(kind, (502, "upstream unreachable", "{service}"))
+        status, error = _FAILURES.get(kind, (502, "upstream unreachable"))
         unseen = _UNSEEN.get(kind)
         lines = (SERVICE_HEADER + b": " + unseen,) if unseen is not None else ()
         return error_answer(
             status,
             error,
-            detail.format(service=self._settings.service),
+            f"{self._settings.service} {_TROUBLE.get(kind, '')}".rstrip(),
             as_page=wants_page(exchange.head.headers),
             lines=lines,
+            request_id=exchange.request_id,
         )
 
     def refusal(self, exchange: Exchange, status: int, reason: str) -> Answer:
         """
         Word the answer to a body that is malformed.
         """
-        return error_answer(status, reason, close=True)
+        return error_answer(status, reason, close=True, request_id=exchange.request_id)
 
     def finished(self, exchange: Exchange) -> None:
         """
-        Count and report the exchange.
+        Count, report and log the exchange.
         """
+        now = self._clock.seconds()
+        settings = self._settings
         if self._tally is not None:
             self._tally.finished(
                 exchange.status,
                 exchange.head.method,
-                self._clock.seconds() - exchange.started,
+                now - exchange.started,
                 exchange.bytes_in,
                 exchange.bytes_out,
                 exchange.failure,
@@ -220,12 +250,37 @@ class AgentListener:
         if self._on_served is not None:
             self._on_served(
                 RequestServed(
-                    endpoint=self._settings.endpoint,
+                    endpoint=settings.endpoint,
                     method=exchange.head.method.decode("latin-1"),
                     target=exchange.head.path.partition(b"?")[0].decode("latin-1"),
                     status=exchange.status,
-                    duration=self._clock.seconds() - exchange.started,
+                    duration=now - exchange.started,
                     bytes_out=exchange.bytes_out,
                     failure=exchange.failure.value if exchange.failure is not None else "",
                 )
             )
+        if self._access_log.wants(exchange.status):
+            self._access_log.write(exchange, now, self._parties)
+        if exchange.failure in _TROUBLE:
+            _log.warn(
+                "{endpoint}: {service} {failure}",
+                endpoint=settings.endpoint,
+                service=settings.service,
+                failure=_TROUBLE[exchange.failure],
+            )
+
+    def _parties(self, exchange: Exchange) -> Parties:
+        return Parties(
+            client=cut(text_of(value_of(exchange.head.headers, b"x-forwarded-for")), MAX_VALUE),
+            endpoint=self._settings.endpoint,
+            tunnel=exchange.server.peer_host,
+            service=self._settings.service,
+        )
+
+
+def _authority(address: IAddress) -> str:
+    host = host_of(address)
+    port = getattr(address, "port", None)
+    if port is None:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

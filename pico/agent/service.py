@@ -27,9 +27,14 @@ from pico.client.listener import Listener
 from pico.client.urls import parse_node_url
 from pico.config.addresses import Address, parse_address, parse_service
 from pico.config.agent import AgentConfig, ListenerConfig
+from pico.config.sections import Log, access_log_problems
 from pico.errors import ConfigError
+from pico.log.levels import Threshold
+from pico.log.redaction import Redaction
 from pico.metrics import Metrics
 from pico.net.deadlines import Deadlines
+from pico.net.http.access_log import AccessLog, AccessLogSettings, HeaderChoice
+from pico.net.http.request_ids import REQUEST_ID_LINE
 from pico.net.http.server import ServerSettings
 from pico.net.http.tally import Tallies, Tally
 from pico.net.ports import listen_tcp, make_client_endpoint
@@ -197,9 +202,10 @@ def make_agent(
     """
     turn = Turn(clock)
     deadlines = Deadlines(clock)
+    url = parse_node_url(config.connect.url)
     dialer = Dialer(
         DialSettings(
-            url=parse_node_url(config.connect.url),
+            url=url,
             timeout=config.connect.timeout,
             token=config.connect.token,
             tenant_id=config.connect.tenant_id,
@@ -222,7 +228,8 @@ def make_agent(
     listeners = []
     for listener in config.listeners:
         tally = tallies.of(listener.endpoint_id) if tallies is not None else None
-        served = _make_listener(listener, reactor, clock, deadlines, on_event if requests else None, tally)
+        access_log = _access_log(listener, config.log)
+        served = _make_listener(listener, reactor, clock, deadlines, access_log, on_event if requests else None, tally)
         tunnel = Listener(
             listener.endpoint_id,
             dialer=dialer,
@@ -253,6 +260,7 @@ def _make_listener(
     reactor: IReactorTCP,
     clock: IReactorTime,
     deadlines: Deadlines,
+    access_log: AccessLog,
     on_served: Callable[[RequestServed], None] | None,
     tally: Tally | None,
 ) -> AgentListener:
@@ -260,7 +268,7 @@ def _make_listener(
         service = parse_service(config.addr)
     except ValueError as error:
         raise ConfigError(f"{config.endpoint_id}: {error}") from None
-    cache = HeaderCache(fate_of)
+    cache = HeaderCache(fate_of, apart=REQUEST_ID_LINE)
     endpoint = make_client_endpoint(reactor, service.host, service.port, config.timeout)
     if service.scheme == "https":
         endpoint = TLSEndpoint(endpoint, optionsForClientTLS(service.host), clock)
@@ -283,9 +291,27 @@ def _make_listener(
             host=service.authority.encode("ascii") if config.rewrite_host else None,
         ),
         backend=backend,
+        access_log=access_log,
         cache=cache,
         clock=clock,
         deadlines=deadlines,
         on_served=on_served,
         tally=tally,
+    )
+
+
+def _access_log(listener: ListenerConfig, log: Log) -> AccessLog:
+    settings = listener.access_log
+    for problem in access_log_problems(settings):
+        raise ConfigError(f"{listener.endpoint_id}: {problem}")
+    return AccessLog(
+        AccessLogSettings(
+            enabled=not settings.disable,
+            level=settings.level,
+            threshold=Threshold(log.level, log.subsystems),
+            redaction=Redaction(log.redact),
+            request_headers=HeaderChoice(settings.request_headers.allow_list, settings.request_headers.block_list),
+            response_headers=HeaderChoice(settings.response_headers.allow_list, settings.response_headers.block_list),
+        ),
+        "proxy.http.access",
     )

@@ -6,19 +6,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import TypeVar
 
 import click
+import msgspec
 
 from pico.agent.events import AgentEvent
 from pico.cli.command import Argument, Option
 from pico.cli.options import PREFIX, TreeCommand, TreeGroup, load_config, options_of, settings_in
-from pico.cli.terminal import use_color_on
 from pico.config.agent import AgentConfig, ListenerConfig
 from pico.config.faults import InvalidConfig
 from pico.config.keys import keys_of
 from pico.config.listeners import parse_listeners, with_listeners
 from pico.config.load import load
+from pico.config.sections import AccessLog
 from pico.errors import ConfigError
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -134,6 +136,13 @@ def _outer_flags() -> dict[str, str]:
     return flags
 
 
+def without_access_log(listener: ListenerConfig) -> ListenerConfig:
+    """
+    The same listener, not logging requests.
+    """
+    return msgspec.structs.replace(listener, access_log=AccessLog(disable=True))
+
+
 def run_agent(config: AgentConfig) -> None:
     """
     Run until stopped.
@@ -146,27 +155,25 @@ def run_agent(config: AgentConfig) -> None:
     from pico.agent.service import make_agent
     from pico.cli.agent_output import AgentOutput
     from pico.cli.agent_progress import AgentProgress
+    from pico.cli.log import open_log
     from pico.cli.run import run_service
     from pico.cli.supervisor import Supervisor
-    from pico.log import start_logging
 
-    start_logging(
-        sys.stderr,
-        level=config.log.level,
-        subsystems=config.log.subsystems,
-        as_json=config.log.format == "json",
-        color=use_color_on(sys.stderr),
-    )
-    output = AgentOutput(config, sys.stdout)
-    progress = AgentProgress([listener.endpoint_id for listener in config.listeners])
+    with closing(open_log(config.log, clock)) as log:
+        output = AgentOutput(config, sys.stdout)
+        progress = AgentProgress([listener.endpoint_id for listener in config.listeners])
 
-    def on_event(event: AgentEvent) -> None:
-        progress.event(event)
-        output.event(event)
+        def on_event(event: AgentEvent) -> None:
+            progress.event(event)
+            output.event(event)
 
-    service = make_agent(config, tcp, clock=clock, on_event=on_event, requests=output.shows_requests)
-    output.introduce()
-    supervised = Supervisor(clock).watch(
-        service, lambda: progress.status if service.running else "stopping", progress.when_tried
-    )
-    sys.exit(run_service(supervised, reactor))
+        if output.shows_requests and not config.log.path and sys.stderr.isatty():
+            # Its lines are on the same terminal already.
+            config = with_listeners(config, [without_access_log(listener) for listener in config.listeners])
+        service = make_agent(config, tcp, clock=clock, on_event=on_event, requests=output.shows_requests)
+        output.introduce()
+        supervised = Supervisor(clock).watch(
+            service, lambda: progress.status if service.running else "stopping", progress.when_tried
+        )
+        status = run_service(supervised, reactor, log)
+    sys.exit(status)

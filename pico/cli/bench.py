@@ -9,7 +9,7 @@ import random
 import shutil
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -312,13 +312,13 @@ def _run(measure: Callable[[Run], Coroutine[Any, Any, int]], *, files: int) -> N
     from pico.bench.files import raise_open_files
     from pico.bench.load.bar import Bar
     from pico.bench.load.run import Run
+    from pico.cli.log import open_log
     from pico.cli.reactor import install
     from pico.cli.run import handle_signals
-    from pico.log import start_logging
+    from pico.config.sections import Log
 
     raise_open_files(files + 100)
     reactor, tcp, clock = install()
-    start_logging(sys.stderr, level="error", subsystems=(), as_json=False, color=False)
     bar = Bar(sys.stderr, terminal=is_terminal(sys.stderr), columns=shutil.get_terminal_size().columns)
     run = Run(tcp, clock, random.Random(), bar)
     results: list[int | Failure] = []
@@ -332,7 +332,8 @@ def _run(measure: Callable[[Run], Coroutine[Any, Any, int]], *, files: int) -> N
 
     handle_signals(lambda: reactor.callFromThread(run.stop))
     reactor.callFromThread(begin)
-    reactor.run(installSignalHandlers=False)
+    with closing(open_log(Log(level="error"), clock)):
+        reactor.run(installSignalHandlers=False)
     (result,) = results
     if isinstance(result, Failure):
         result.raiseException()

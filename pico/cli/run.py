@@ -17,22 +17,25 @@ from twisted.python.failure import Failure
 
 from pico.cli.reactor import Reactor
 from pico.errors import PicoError
+from pico.log.start import Log
 
 _log = Logger(namespace="main")
 
 
-def run_service(service: Service, reactor: Reactor) -> int:
+def run_service(service: Service, reactor: Reactor, log: Log) -> int:
     """
     Start a service and run until it has stopped.
 
-    The first SIGTERM or SIGINT stops the service, which drains; a second one ends the process at once.
+    The first SIGTERM or SIGINT stops the service, which drains; a second one ends the process at once. SIGUSR1 opens
+    the log's file anew.
 
     :return: the exit status: 0 after a drain.
     :raises PicoError: the service could not start.
     """
     status = [0]
     # Before the start: whoever reads that the service is ready may stop it at once.
-    handle_signals(lambda: reactor.callFromThread(_stop, service, reactor, status))
+    handle_signals(lambda: reactor.callFromThread(_stop, service, reactor, status), log.flush)
+    signal.signal(signal.SIGUSR1, lambda number, frame: reactor.callFromThread(log.reopen))
     service.privilegedStartService()
     service.startService()
     tune()
@@ -40,11 +43,12 @@ def run_service(service: Service, reactor: Reactor) -> int:
     return status[0]
 
 
-def handle_signals(stop: Callable[[], object]) -> None:
+def handle_signals(stop: Callable[[], object], flush: Callable[[], object] | None = None) -> None:
     """
     Stop at the first SIGTERM or SIGINT; end the process at once, with status 1, at the second.
 
     :param stop: called from a signal handler.
+    :param flush: called before the process is ended at once.
     """
     asked = False
 
@@ -52,6 +56,8 @@ def handle_signals(stop: Callable[[], object]) -> None:
         nonlocal asked
         if asked:
             # Buffers are flushed by hand because nothing else runs any more.
+            if flush is not None:
+                flush()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(1)

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 
 import click
 
 from pico.cli.options import TreeCommand, load_config, settings_in
-from pico.cli.terminal import use_color_on
 from pico.config.server import ServerConfig
 
 
@@ -26,18 +26,13 @@ def server(**values: object) -> None:
     from pico.cli.reactor import install
 
     reactor, tcp, clock = install()
+    from pico.cli.log import open_log
     from pico.cli.run import run_service
     from pico.cli.supervisor import Supervisor
-    from pico.log import start_logging
     from pico.server.node import PORTS, make_server
 
-    start_logging(
-        sys.stderr,
-        level=config.log.level,
-        subsystems=config.log.subsystems,
-        as_json=config.log.format == "json",
-        color=use_color_on(sys.stderr),
-    )
-    supervisor = Supervisor(clock)
-    node = make_server(config, tcp, clock=clock, inherited=supervisor.sockets(PORTS))
-    sys.exit(run_service(supervisor.watch(node, lambda: node.status, node.when_ready), reactor))
+    with closing(open_log(config.log, clock)) as log:
+        supervisor = Supervisor(clock)
+        node = make_server(config, tcp, clock=clock, inherited=supervisor.sockets(PORTS))
+        status = run_service(supervisor.watch(node, lambda: node.status, node.when_ready), reactor, log)
+    sys.exit(status)

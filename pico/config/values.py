@@ -65,6 +65,8 @@ def written_default(leaf: Leaf) -> str:
     default = written(leaf, leaf.default)
     if default in ("", [], None):
         return ""
+    if isinstance(default, list):
+        return ", ".join(default)
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from pico.names import OWN_HEADERS
 from pico.net.http.fields import HOP_BY_HOP
+from pico.net.http.request_ids import REQUEST_ID
 from pico.wire.http1.events import RequestHead
 from pico.wire.http1.headers import Header
 
@@ -33,6 +34,8 @@ class Fate(enum.IntEnum):
     HOST = 4
     #: Only ``trailers`` travels.
     TE = 5
+    #: Of a request: replaced by the id that the request has here.
+    REQUEST_ID = 6
 
 
 _FORWARDED = Fate.FORWARDED
@@ -50,6 +53,7 @@ _FATES = {
     b"x-forwarded-proto": Fate.FORWARDED,
     b"x-forwarded-port": Fate.FORWARDED,
     b"x-real-ip": Fate.FORWARDED,
+    REQUEST_ID: Fate.REQUEST_ID,
 }
 
 
@@ -67,7 +71,7 @@ def fate_of(name: bytes) -> int:
 
 def request_lines(head: RequestHead, *, peer: str, secure: bool, trusted: bool, endpoint: str = "") -> list[bytes]:
     """
-    The header lines with which a client's request goes on.
+    The header lines with which a client's request goes on, without its id.
 
     :param peer: the client's address.
     :param secure: whether the client speaks TLS with this port.

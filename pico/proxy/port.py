@@ -7,6 +7,7 @@ exchanges; it holds no state of a request.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import cast
@@ -14,16 +15,19 @@ from typing import cast
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime
+from twisted.logger import Logger
 from zope.interface import classImplements
 
 from pico.errors import RemoteProtocolError
 from pico.interfaces import ISelector, IVerifier
-from pico.names import SERVICE_HEADER, EndpointKey, TenantId
+from pico.names import SERVICE_HEADER, EndpointKey, NodeId, TenantId
 from pico.net.deadlines import Deadlines
+from pico.net.http.access_log import AccessLog, Parties
 from pico.net.http.answers import Answer, error_answer
 from pico.net.http.exchange import Exchange
 from pico.net.http.fields import reader_of, wants_page
 from pico.net.http.gateway import Backend, Exchanger, FailureKind, RequestForm
+from pico.net.http.request_ids import REQUEST_ID_LINE, make_id, received_id
 from pico.net.http.server import HTTPServerProtocol, ServerSettings, host_of
 from pico.proxy.headers import Fate, request_lines
 from pico.proxy.record import Recorder
@@ -31,6 +35,8 @@ from pico.proxy.routing import endpoint_of
 from pico.proxy.trust import TrustedProxies
 from pico.wire.http1.events import RequestHead, ResponseHead
 from pico.wire.http1.headers import HeaderCache
+
+_log = Logger(namespace="proxy")
 
 #: Paths that belong to Pico; they never reach a service.
 _RESERVED = (b"/_pico/", b"/_piko/")
@@ -79,6 +85,18 @@ _FAILURES: dict[FailureKind, tuple[int, str, str]] = {
 #: Why a body was refused, by the status that says so.
 _BODY_REFUSALS = {408: "body slow", 413: "body too large"}
 
+#: Failures that somebody should look at. That there is no agent for an endpoint is not one: anybody may ask for any.
+_TROUBLE: dict[FailureKind | None, str] = {
+    FailureKind.UNREACHABLE: "the tunnel closed before a request was sent",
+    FailureKind.CONNECT_TIMEOUT: "the service did not accept a connection in time",
+    FailureKind.LOST: "the stream ended before a response began",
+    FailureKind.MALFORMED: "the response is not valid HTTP/1.1",
+    FailureKind.TIMEOUT: "no response began in time (proxy.timeout)",
+    FailureKind.OVERLOADED: "the tunnel carries as many streams as it may",
+    FailureKind.DECLINED: "the agent could not reach its service",
+    FailureKind.BROKEN: "the response broke off",
+}
+
 
 class ProxyPort:
     """
@@ -96,10 +114,15 @@ class ProxyPort:
         clock: IReactorTime,
         deadlines: Deadlines,
         recorder: Recorder,
+        access_log: AccessLog,
+        node_id: NodeId,
+        chooser: random.Random,
         secure: bool = False,
     ) -> None:
         """
         :param cache: of headers of requests and responses, tagged by :func:`pico.proxy.headers.fate_of`.
+        :param node_id: for the access log.
+        :param chooser: makes up ids of requests.
         :param secure: whether clients of this port speak TLS.
         """
         self._selector = selector
@@ -110,6 +133,9 @@ class ProxyPort:
         self._clock = clock
         self._deadlines = deadlines
         self._recorder = recorder
+        self._access_log = access_log
+        self._node_id = node_id
+        self._chooser = chooser
         self._secure = secure
         self._servers: set[HTTPServerProtocol] = set()
         self._waiting: list[Deferred[None]] = []
@@ -170,7 +196,11 @@ class ProxyPort:
         Begin an exchange.
         """
         self._recorder.tally.in_flight += 1
-        return Exchange(self, server, head, self._clock.seconds()).start()
+        exchange = Exchange(self, server, head, self._clock.seconds())
+        # What is known has no id; a section with one is never known.
+        known = head.fields.note is not None
+        exchange.request_id = (not known and received_id(head)) or make_id(self._chooser)
+        return exchange.start()
 
     def request_malformed(self, status: int, reason: str) -> Answer:
         """
@@ -194,7 +224,8 @@ class ProxyPort:
             return self._error(
                 exchange, 404, "not found", "paths below /_pico/ and /_piko/ are reserved", reason="path"
             )
-        known = head.fields.note
+        fields = head.fields
+        known = (fields.rest or fields).note
         try:
             endpoint = (known.endpoint if isinstance(known, _Known) else "") or endpoint_of(head)
         except RemoteProtocolError as error:
@@ -239,10 +270,11 @@ class ProxyPort:
         """
         head = exchange.head
         peer = exchange.server.peer_host
-        fields = head.fields
+        fields = head.fields.rest or head.fields
+        identity = REQUEST_ID_LINE + exchange.request_id
         known = fields.note
         if isinstance(known, _Known) and known.peer == peer and known.host == head.host:
-            return RequestForm(head.path, known.lines)
+            return RequestForm(head.path, [identity, *known.lines])
         key = exchange.note
         lines = request_lines(
             head,
@@ -253,12 +285,14 @@ class ProxyPort:
         )
         named = isinstance(key, EndpointKey) and head.host == fields.host
         fields.note = _Known(peer, head.host, key.endpoint if named and isinstance(key, EndpointKey) else "", lines)
-        return RequestForm(head.path, lines)
+        return RequestForm(head.path, [identity, *lines])
 
     def response_lines(self, exchange: Exchange, head: ResponseHead) -> list[bytes] | None:
         """
         Rewrite the head for the client.
         """
+        if self._access_log.on:
+            exchange.responded = self._clock.seconds()
         known = head.fields.note
         if isinstance(known, list):
             return known
@@ -272,6 +306,8 @@ class ProxyPort:
                     lines.append(header.line)
             elif header.name == SERVICE_HEADER:
                 return None
+            elif tag == Fate.REQUEST_ID:
+                lines.append(header.line)
         head.fields.note = lines
         return lines
 
@@ -283,20 +319,54 @@ class ProxyPort:
         if kind is FailureKind.DECLINED and exchange.declined == 504:
             status, error, detail = _FAILURES[FailureKind.CONNECT_TIMEOUT]
         lines = (b"Retry-After: 1",) if status == 503 else ()
-        return error_answer(status, error, detail, as_page=wants_page(exchange.head.headers), lines=lines)
+        return error_answer(
+            status,
+            error,
+            detail,
+            as_page=wants_page(exchange.head.headers),
+            lines=lines,
+            request_id=exchange.request_id,
+        )
 
     def refusal(self, exchange: Exchange, status: int, reason: str) -> Answer:
         """
         Word the answer to a body that is malformed, too large or too slow.
         """
         self._recorder.refused(_BODY_REFUSALS.get(status, "body malformed"))
-        return error_answer(status, reason, as_page=wants_page(exchange.head.headers), close=True)
+        return error_answer(
+            status,
+            reason,
+            as_page=wants_page(exchange.head.headers),
+            close=True,
+            request_id=exchange.request_id,
+        )
 
     def finished(self, exchange: Exchange) -> None:
         """
         Count and record the exchange.
         """
-        self._recorder.finished(exchange, self._clock.seconds())
+        now = self._clock.seconds()
+        self._recorder.finished(exchange, now)
+        if self._access_log.wants(exchange.status):
+            self._access_log.write(exchange, now, self._parties)
+        if exchange.failure in _TROUBLE:
+            parties = self._parties(exchange)
+            _log.warn(
+                "{endpoint}: {trouble} (tunnel from {peer})",
+                endpoint=parties.endpoint,
+                trouble=_TROUBLE[exchange.failure],
+                peer=parties.tunnel,
+            )
+
+    def _parties(self, exchange: Exchange) -> Parties:
+        key = exchange.note
+        return Parties(
+            client=self._trusted.client_of(exchange.server.peer_host, exchange.head.headers),
+            endpoint=key.endpoint if isinstance(key, EndpointKey) else "",
+            # Every upstream has one; see _choose.
+            tunnel=getattr(exchange.backend, "address", ""),
+            node=self._node_id,
+        )
 
     # Draining
 
@@ -338,7 +408,9 @@ class ProxyPort:
 
     def _error(self, exchange: Exchange, status: int, error: str, detail: str = "", *, reason: str) -> Answer:
         self._recorder.refused(reason)
-        return error_answer(status, error, detail, as_page=wants_page(exchange.head.headers))
+        return error_answer(
+            status, error, detail, as_page=wants_page(exchange.head.headers), request_id=exchange.request_id
+        )
 
 
 @attrs.define(eq=False)

@@ -9,23 +9,27 @@ import socket
 from collections.abc import Mapping, Sequence
 
 from twisted.internet.interfaces import IProtocolFactory, IReactorTCP, IReactorTime
-from twisted.logger import LogLevel
 
 from pico.admin.numbers import watch_node
 from pico.admin.port import make_admin_site
 from pico.config.addresses import parse_address
 from pico.config.nodeid import make_node_id
+from pico.config.sections import access_log_problems
 from pico.config.server import Admin, Proxy, ServerConfig, Upstream
 from pico.errors import ConfigError
 from pico.interfaces import IVerifier
+from pico.log.levels import Threshold
+from pico.log.redaction import Redaction
 from pico.metrics import Metrics
 from pico.net.deadlines import Deadlines
+from pico.net.http.access_log import AccessLog, AccessLogSettings, HeaderChoice
+from pico.net.http.request_ids import REQUEST_ID_LINE
 from pico.net.http.server import ServerSettings
 from pico.net.process import watch_process
 from pico.net.turn import Turn
 from pico.proxy.headers import fate_of
 from pico.proxy.port import ProxyPort, ProxySettings
-from pico.proxy.record import AccessLogSettings, Recorder
+from pico.proxy.record import Recorder
 from pico.proxy.trust import TrustedProxies
 from pico.server.anyone import Anyone
 from pico.server.service import Binding, NodeService
@@ -77,7 +81,7 @@ def make_server(
     verifier = verifier or Anyone()
     limits = HTTPLimits(header_bytes=config.proxy.http.max_header_bytes, headers=config.proxy.http.max_headers)
     # One cache for requests and for responses, both of which meet the same fates.
-    cache = HeaderCache(fate_of)
+    cache = HeaderCache(fate_of, apart=REQUEST_ID_LINE)
     registry = Registry(clock)
     view = NodeView(node_id, registry)
     watch_node(metrics, view)
@@ -138,13 +142,10 @@ def make_server(
         cache=cache,
         clock=clock,
         deadlines=deadlines,
-        recorder=Recorder(
-            metrics,
-            AccessLogSettings(
-                enabled=not config.proxy.access_log.disable,
-                level=LogLevel.levelWithName(config.proxy.access_log.level),
-            ),
-        ),
+        recorder=Recorder(metrics),
+        access_log=_access_log(config),
+        node_id=node_id,
+        chooser=random.Random(),
     )
     metrics.gauge("pico_proxy_connections", "Clients connected to the proxy port.", lambda: proxy_port.connections)
     admin_site = make_admin_site(
@@ -162,6 +163,23 @@ def make_server(
         view=view,
         drain_delay=config.drain_delay,
         grace_period=config.grace_period,
+    )
+
+
+def _access_log(config: ServerConfig) -> AccessLog:
+    settings = config.proxy.access_log
+    for problem in access_log_problems(settings):
+        raise ConfigError(f"proxy.{problem}")
+    return AccessLog(
+        AccessLogSettings(
+            enabled=not settings.disable,
+            level=settings.level,
+            threshold=Threshold(config.log.level, config.log.subsystems),
+            redaction=Redaction(config.log.redact),
+            request_headers=HeaderChoice(settings.request_headers.allow_list, settings.request_headers.block_list),
+            response_headers=HeaderChoice(settings.response_headers.allow_list, settings.response_headers.block_list),
+        ),
+        "proxy.access",
     )
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import json
 
-from twisted.internet.interfaces import IProtocol
+from twisted.internet.address import HostnameAddress
+from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.agent.backend import FRESH, ServiceBackend
@@ -14,7 +15,9 @@ from pico.agent.events import RequestServed
 from pico.agent.headers import fate_of
 from pico.agent.listener import AgentListener, ListenerSettings
 from pico.config.agent import HTTPClient, ListenerConfig
+from pico.log.redaction import Redaction
 from pico.net.deadlines import Deadlines
+from pico.net.http.access_log import AccessLog, AccessLogSettings
 from pico.net.http.server import ServerSettings
 from pico.net.ports import make_client_endpoint
 from pico.net.tls_endpoint import TLSEndpoint
@@ -623,6 +626,12 @@ class _OnPipe:
         self.client = Peer()
         self._network = network
 
+    def getPeer(self) -> IAddress:
+        """
+        The node's address.
+        """
+        return HostnameAddress(b"node", 8001)
+
     def attach(self, protocol: IProtocol) -> None:
         """
         Begin.
@@ -661,6 +670,7 @@ class TLSTests(SynchronousTestCase):
         self.listener = AgentListener(
             ListenerSettings("e", "https://service", ServerSettings(head_timeout=0, idle_timeout=0)),
             backend=self.backend,
+            access_log=AccessLog(AccessLogSettings(redaction=Redaction(()), enabled=False), "proxy.http.access"),
             cache=cache,
             clock=host,
             deadlines=deadlines,

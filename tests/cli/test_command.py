@@ -93,7 +93,8 @@ class HelpTests(SynchronousTestCase):
         """
         text = invoke("agent", "start", "-h").stdout
         self.assertRegex(text, r"DURATION +500ms, 10s")
-        self.assertNotRegex(text, r"SIZE +")
+        self.assertRegex(text, r"SIZE +a number of bytes")
+        self.assertNotRegex(invoke("status", "cluster", "nodes", "-h").stdout, r"SIZE +a number of bytes")
 
     def test_arguments(self) -> None:
         """

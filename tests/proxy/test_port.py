@@ -5,6 +5,7 @@ Tests for :mod:`pico.proxy.port`: what it decides before a request goes anywhere
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Sequence
 
 import attrs
@@ -14,13 +15,15 @@ from zope.interface import implementer
 
 from pico.errors import RemoteProtocolError
 from pico.interfaces import Identity, ISelector, IVerifier
+from pico.log.redaction import Redaction
 from pico.metrics import Metrics
-from pico.names import EndpointKey, TenantId
+from pico.names import EndpointKey, NodeId, TenantId
 from pico.net.deadlines import Deadlines
+from pico.net.http.access_log import AccessLog, AccessLogSettings
 from pico.net.http.server import ServerSettings
 from pico.proxy.headers import fate_of
 from pico.proxy.port import ProxyPort, ProxySettings
-from pico.proxy.record import AccessLogSettings, Recorder
+from pico.proxy.record import Recorder
 from pico.proxy.trust import TrustedProxies
 from pico.testing import MemoryPipe, RecordingProtocol
 from pico.wire.http1.headers import HeaderCache
@@ -78,7 +81,10 @@ class DecidingTests(SynchronousTestCase):
             cache=HeaderCache(fate_of),
             clock=self.clock,
             deadlines=Deadlines(self.clock),
-            recorder=Recorder(Metrics(), AccessLogSettings(enabled=False)),
+            recorder=Recorder(Metrics()),
+            access_log=AccessLog(AccessLogSettings(redaction=Redaction(()), enabled=False), "proxy.access"),
+            node_id=NodeId("node"),
+            chooser=random.Random(1),
         )
 
     def ask(self, target: bytes, *lines: bytes, token: bytes = b"ours") -> tuple[int, str]:

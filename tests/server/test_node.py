@@ -327,7 +327,8 @@ class ProxySettingsTests(NodeTestCase):
         """
         for access_log, levels in [
             (AccessLog(), [LogLevel.info]),
-            (AccessLog(level="debug"), [LogLevel.debug]),
+            (AccessLog(level="warn"), [LogLevel.warn]),
+            (AccessLog(level="debug"), []),
             (AccessLog(disable=True), []),
         ]:
             self.world = World()

@@ -31,6 +31,7 @@ class ErrorMixin:
         assert response.body.endswith(b"}\n"), response
         content: dict[str, str] = json.loads(response.body)
         assert content.pop("error") == error, response
+        assert content.pop("request_id") == response.header("x-request-id"), response
         assert set(content) <= {"detail"}, response
         return content
 

@@ -142,7 +142,7 @@ class HeaderTests(SharedSceneTestCase):
         self.assertEqual(own, [("b-two", "1"), ("a-one", "2"), ("b-two", "3")])
         self.assertEqual(
             {name for name, _ in headers} - {"a-one", "b-two"},
-            {"host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"},
+            {"host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-request-id"},
         )
 
     def test_response_headers(self) -> None:

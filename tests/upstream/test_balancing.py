@@ -25,6 +25,7 @@ class FakeUpstream:
     avoid_until: float = 0.0
     available: bool = True
     key: EndpointKey = attrs.field(factory=lambda: EndpointKey(DEFAULT_TENANT, "e"))
+    address: str = "192.0.2.1:4000"
 
 
 class LeastInFlightTests(SynchronousTestCase):

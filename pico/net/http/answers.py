@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from pico.net.http.request_ids import REQUEST_ID_LINE
 from pico.wire.http1.head import REASONS
 
 _JSON = (b"Content-Type: application/json", b"X-Content-Type-Options: nosniff")
@@ -25,7 +26,7 @@ _PAGE = """<!doctype html>
 <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:15vh auto;padding:0 1rem;color:#222}}
 h1{{font-size:1.4rem}}p{{color:#555}}@media(prefers-color-scheme:dark){{body{{background:#181818;color:#eee}}p{{color:#aaa}}}}
 </style></head>
-<body><h1>{status} {reason}</h1><p>{error}</p>{detail}</body></html>
+<body><h1>{status} {reason}</h1><p>{error}</p>{detail}{request}</body></html>
 """
 
 
@@ -52,6 +53,7 @@ def error_answer(
     as_page: bool = False,
     lines: Sequence[bytes] = (),
     close: bool = False,
+    request_id: bytes = b"",
 ) -> Answer:
     """
     Make the one form in which Pico reports an error.
@@ -59,18 +61,25 @@ def error_answer(
     :param error: what is wrong, in the fixed words that programs may compare.
     :param detail: what to do about it, for people; left out when empty.
     :param as_page: a small readable page for a browser instead of JSON, with the same status.
+    :param request_id: plain ASCII, for whoever asks the operators what went wrong; left out when empty.
     """
+    named = request_id.decode("ascii")
+    if named:
+        lines = (REQUEST_ID_LINE + request_id, *lines)
     if as_page:
         body = _PAGE.format(
             status=status,
             reason=html.escape(reason_of(status)),
             error=html.escape(error),
             detail=f"<p>{html.escape(detail)}</p>" if detail else "",
+            request=f"<p><small>Request id: {html.escape(named)}</small></p>" if named else "",
         ).encode()
         return Answer(status, body, (*_HTML, *lines), close)
     fields = {"error": error}
     if detail:
         fields["detail"] = detail
+    if named:
+        fields["request_id"] = named
     body = json.dumps(fields, separators=(",", ":")).encode() + b"\n"
     return Answer(status, body, (*_JSON, *lines), close)
 

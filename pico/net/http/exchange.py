@@ -69,6 +69,9 @@ class Exchange:
     :ivar bytes_in: bytes of request body received from the client.
     :ivar bytes_out: bytes of response body sent to the client.
     :ivar started: seconds on the gateway's clock when the head was complete.
+    :ivar request_id: by which the request is found in logs; the gateway sets it. Empty if there is none.
+    :ivar responded: seconds on the gateway's clock when the response's head came; the gateway sets it if it wants to.
+    :ivar response: the head of the backend's response, when it began.
     :ivar sends: how many times a backend was asked for a connection.
     :ivar note: for the gateway's own use.
     """
@@ -91,6 +94,9 @@ class Exchange:
         "failure",
         "head",
         "note",
+        "request_id",
+        "responded",
+        "response",
         "sends",
         "server",
         "stage",
@@ -117,6 +123,9 @@ class Exchange:
         self.failure: FailureKind | None = None
         self.head = head
         self.note: object = None
+        self.request_id = b""
+        self.responded = 0.0
+        self.response: ResponseHead | None = None
         self.sends = 0
         self.server = server
         self.stage = Stage.CONNECTING
@@ -313,6 +322,7 @@ class Exchange:
             self._attempt_failed(FailureKind.DECLINED, unprocessed=True, stale=False)
             return
         self._held = None
+        self.response = head
         self.stage = _RESPONDING
         self.status = head.status
         if head.status == 101:

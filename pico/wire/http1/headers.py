@@ -71,8 +71,10 @@ _MAX_SECTION = 2048
 #: Longer lines are unlikely to come again.
 _MAX_KEPT = 256
 
-#: Names whose values are secrets: these lines are not kept.
-_SECRET = re.compile(rb"authorization|cookie|token|secret|key|password|credential")
+#: Names whose values are secrets, or another one each time: these lines are not kept.
+_NOT_KEPT = re.compile(
+    rb"authorization|cookie|token|secret|key|password|credential|request-id|correlation-id|traceparent"
+)
 
 
 def _no_tag(name: bytes) -> int:
@@ -91,9 +93,11 @@ class Fields:
     :ivar coding: the value of Transfer-Encoding, unchecked.
     :ivar words: the words of Connection in lower case; ``None`` without that header.
     :ivar note: free for the application: what it has worked out from ``headers``.
+    :ivar rest: the section without its first line, if that is one which :class:`HeaderCache` looks at apart. It comes
+        again where the whole does not, so that it is the one to put a note on.
     """
 
-    __slots__ = ("coding", "expect", "headers", "host", "host_fault", "length", "note", "upgrade", "words")
+    __slots__ = ("coding", "expect", "headers", "host", "host_fault", "length", "note", "rest", "upgrade", "words")
 
     def __init__(self, headers: list[Header]) -> None:
         """
@@ -108,6 +112,7 @@ class Fields:
         self.expect: bytes | None = None
         self.upgrade: bytes | None = None
         self.note: object = None
+        self.rest: Fields | None = None
         connection: bytes | None = None
         for header in headers:
             role = header.role
@@ -139,22 +144,42 @@ class Fields:
         if self.host_fault:
             self.host = None
 
+    def led_by(self, header: Header) -> Fields:
+        """
+        The section that begins with another line, one without a role, and goes on with this.
+        """
+        fields = Fields.__new__(Fields)
+        fields.headers = [header, *self.headers]
+        fields.host = self.host
+        fields.host_fault = self.host_fault
+        fields.length = self.length
+        fields.coding = self.coding
+        fields.words = self.words
+        fields.expect = self.expect
+        fields.upgrade = self.upgrade
+        fields.note = None
+        fields.rest = self
+        return fields
+
 
 class HeaderCache:
     """
     The header lines, and whole header sections, seen lately, of any number of connections.
 
     It holds at most twice ``size`` lines of at most 256 bytes, and twice an eighth of ``size`` sections of at most
-    2 KiB: when the younger half is full the older one is dropped. Lines that may hold a secret are not kept, nor
-    sections with such a line.
+    2 KiB: when the younger half is full the older one is dropped. Lines that may hold a secret, or what never comes
+    again, are not kept, nor sections with such a line.
     """
 
-    __slots__ = ("_old", "_old_sections", "_size", "_tag_of", "_young", "_young_sections")
+    __slots__ = ("_apart", "_old", "_old_sections", "_size", "_tag_of", "_young", "_young_sections")
 
-    def __init__(self, tag_of: Callable[[bytes], int] = _no_tag, size: int = 2048) -> None:
+    def __init__(self, tag_of: Callable[[bytes], int] = _no_tag, size: int = 2048, apart: bytes = b"") -> None:
         """
         :param tag_of: gives the application's own class of a header by its name in lower case; 0 is nothing special.
+        :param apart: the beginning of a line without a role, as it is written on this side of the connection, whose
+            value is another one each time. Where it begins a section the rest is looked up without it.
         """
+        self._apart = apart
         self._tag_of = tag_of
         self._size = size
         self._young: dict[bytes, Header] = {}
@@ -168,6 +193,12 @@ class HeaderCache:
 
         :raises RemoteProtocolError: 400, for anything but field lines, and for contradictions.
         """
+        if self._apart and section.startswith(self._apart):
+            line, _, rest = section.partition(b"\r\n")
+            return self._whole(rest).led_by(self.header(line))
+        return self._whole(section)
+
+    def _whole(self, section: bytes) -> Fields:
         fields = self._young_sections.get(section)
         if fields is not None:
             return fields
@@ -175,7 +206,7 @@ class HeaderCache:
         if fields is None:
             headers = [self.header(line) for line in section.split(b"\r\n")] if section else []
             fields = Fields(headers)
-            if len(section) > _MAX_SECTION or any(_SECRET.search(header.name) for header in headers):
+            if len(section) > _MAX_SECTION or any(_NOT_KEPT.search(header.name) for header in headers):
                 return fields
         if len(self._young_sections) >= self._size // 8:
             self._old_sections = self._young_sections
@@ -195,7 +226,7 @@ class HeaderCache:
         header = self._old.get(line)
         if header is None:
             header = self._parse(line)
-            if len(line) > _MAX_KEPT or _SECRET.search(header.name) is not None:
+            if len(line) > _MAX_KEPT or _NOT_KEPT.search(header.name) is not None:
                 return header
         if len(self._young) >= self._size:
             self._old = self._young
