@@ -55,12 +55,14 @@ def handle_signals(stop: Callable[[], object], flush: Callable[[], object] | Non
     def handle(number: int, frame: object) -> None:
         nonlocal asked
         if asked:
-            # Buffers are flushed by hand because nothing else runs any more.
-            if flush is not None:
-                flush()
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(1)
+            # Buffers are flushed by hand because nothing else runs any more. The signal may have come amid a flush.
+            try:
+                if flush is not None:
+                    flush()
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                os._exit(1)
         asked = True
         stop()
 

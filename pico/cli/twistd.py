@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from typing import cast
@@ -87,6 +88,9 @@ class _Daemon(Service):
 def _handle_signals() -> None:
     from twisted.internet import reactor
 
+    if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+        # twistd opens its log's file anew, if it has one; without one the signal must not end it.
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     # The module is the reactor.
     handle_signals(lambda: reactor.callFromThread(reactor.stop))  # type: ignore[attr-defined]
 

@@ -10,8 +10,8 @@ from signal import Signals
 
 import attrs
 
-#: Date, time, level and subsystem stand in front of what a log's line says.
-_ACCESS = re.compile(r"\S+ (\S+) +\w+ +proxy\.access: (.*)")
+#: Date, time, level and subsystem stand in front of what a log's line says, and the request's id at its end.
+_ACCESS = re.compile(r"\S+ (\S+?)(?:\.\d+)? +\w+ +proxy\.access: (.*?)(?: id=\S+)?")
 
 #: The endpoint that the demo's agent serves.
 ENDPOINT = "my-endpoint"

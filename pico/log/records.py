@@ -9,6 +9,8 @@ from typing import Protocol
 
 import msgspec
 
+from pico.log.escape import printable
+
 
 class AccessRecord(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     """
@@ -61,7 +63,8 @@ class AccessRecord(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
             text += _headers_text("<", self.request_headers)
         if self.response_headers:
             text += _headers_text(">", self.response_headers)
-        return text
+        # Twisted's own observers, such as twistd's, write it as it is.
+        return printable(text)
 
 
 #: How a request ended of which there is nothing else to say.

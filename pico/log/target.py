@@ -101,6 +101,10 @@ def open_target(path: str) -> Descriptor:
         # A pipe without a reader would keep us waiting.
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK, 0o640)
     except OSError as error:
-        reason = "nobody reads from that pipe" if error.errno == errno.ENXIO else (error.strerror or "").lower()
+        reason = (
+            "it is a socket, or a pipe that nobody reads"
+            if error.errno == errno.ENXIO
+            else (error.strerror or "").lower()
+        )
         raise ConfigError(f"log.path: cannot open {path}: {reason}") from None
     return Descriptor(fd, owned=True)

@@ -133,7 +133,9 @@ class RequestTests(SynchronousTestCase):
         """
         for level in ("info ", "warn "):
             self.assertEqual(
-                request_of(f"2026-11-23 21:50:16 {level} proxy.access: GET / 200 my-endpoint 127.0.0.1 1.2ms 5B"),
+                request_of(
+                    f"2026-11-23 21:50:16.123 {level} proxy.access: GET / 200 my-endpoint 127.0.0.1 1.2ms 5B id=0af7"
+                ),
                 "21:50:16  GET / 200 my-endpoint 127.0.0.1 1.2ms 5B",
             )
 

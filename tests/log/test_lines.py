@@ -176,6 +176,7 @@ class TextTests(SynchronousTestCase):
         """
         hostile = access(path=HOSTILE, method=HOSTILE, client=HOSTILE, request_headers={HOSTILE: [HOSTILE]})
         self.assertTrue(self.form.line(hostile, "info", "proxy.access").isprintable())
+        self.assertTrue(str(hostile[RECORD]).isprintable())
 
     def test_long(self) -> None:
         """

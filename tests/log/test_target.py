@@ -147,7 +147,7 @@ class OpenTests(SynchronousTestCase):
         for path, reason in (
             (self.directory, "is a directory"),
             (self.directory / "no" / "log", "no such file or directory"),
-            (self.directory / "fifo", "nobody reads from that pipe"),
+            (self.directory / "fifo", "it is a socket, or a pipe that nobody reads"),
         ):
             with self.assertRaises(ConfigError) as caught:
                 open_target(str(path))

@@ -18,10 +18,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from tests.system.case import Scene, Settings, SystemTestCase, flags, pico
+from tests.system.case import Node, Scene, Settings, SystemTestCase, flags, pico
 from tests.system.http_client import Client, Response, fetch, request_bytes
 from tests.system.processes import PICO, ROOT, Program, eventually, free_port
 from tests.system.services import HTTPService
+from tests.system.test_daemon import TWISTD
 
 LOGROTATE = shutil.which("logrotate", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
@@ -326,6 +327,17 @@ class FileTests(SystemTestCase):
         self._ask(node, "after", 10)
         eventually(lambda: len(self._ids([path])) == 10, "ten lines in the new file")
         self.assertEqual(len(self._ids([path.with_name("node.log.1")])), 10)
+
+    def test_twistd(self) -> None:
+        """
+        Under twistd, which has a log of its own, the signal does no harm, and the access log is written.
+        """
+        node = Node(self.scene, {}, command=TWISTD)
+        node.program.signal(signal.SIGUSR1)
+        node.fetch("/?token=s3cr3t", endpoint="nobody", headers=[("X-Request-Id", "r1")])
+        node.program.wait_for_log(r"\[proxy\.access#warn\] GET /\?token=\*{8} 502 nobody .* id=r1\n")
+        node.program.terminate()
+        self.assertEqual(node.program.wait(), 0)
 
     def test_cannot_be_opened(self) -> None:
         """

@@ -62,6 +62,8 @@ class Header:
 # token ":" OWS field-value OWS. A field value is visible characters, spaces, tabs and obs-text; folding is not in it.
 _LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
 
+_VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
+
 _AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::\d{0,5})?")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
@@ -171,15 +173,27 @@ class HeaderCache:
     again, are not kept, nor sections with such a line.
     """
 
-    __slots__ = ("_apart", "_old", "_old_sections", "_size", "_tag_of", "_young", "_young_sections")
+    __slots__ = (
+        "_apart",
+        "_apart_name",
+        "_apart_tag",
+        "_old",
+        "_old_sections",
+        "_size",
+        "_tag_of",
+        "_young",
+        "_young_sections",
+    )
 
     def __init__(self, tag_of: Callable[[bytes], int] = _no_tag, size: int = 2048, apart: bytes = b"") -> None:
         """
         :param tag_of: gives the application's own class of a header by its name in lower case; 0 is nothing special.
-        :param apart: the beginning of a line without a role, as it is written on this side of the connection, whose
-            value is another one each time. Where it begins a section the rest is looked up without it.
+        :param apart: the beginning of a line without a role, up to its colon or a blank behind it, whose value is
+            another one each time. Where it begins a section, written just so, the rest is looked up without it.
         """
         self._apart = apart
+        self._apart_name = apart.partition(b":")[0].lower()
+        self._apart_tag = tag_of(self._apart_name)
         self._tag_of = tag_of
         self._size = size
         self._young: dict[bytes, Header] = {}
@@ -195,7 +209,10 @@ class HeaderCache:
         """
         if self._apart and section.startswith(self._apart):
             line, _, rest = section.partition(b"\r\n")
-            return self._whole(rest).led_by(self.header(line))
+            value = line[len(self._apart) :].strip(b" \t")
+            if _VALUE.fullmatch(value) is None:
+                raise RemoteProtocolError(400, _fault(line))
+            return self._whole(rest).led_by(Header(self._apart_name, value, line, 0, self._apart_tag))
         return self._whole(section)
 
     def _whole(self, section: bytes) -> Fields:

@@ -46,14 +46,14 @@ class ApartTests(SynchronousTestCase):
         self.assertIsNone(whole.rest)
         for name in NAMES:
             self.assertEqual(getattr(apart, name), getattr(whole, name), name)
-        for section in (
-            b"Transfer-Encoding: chunked\r\nExpect: 100-continue",
-            b"Upgrade: a\r\nUpgrade: b",
-            b"Host: a\r\nHost: a",
-            b"",
+        for value, section in (
+            (b"1", b"Transfer-Encoding: chunked\r\nExpect: 100-continue"),
+            (b"\t 1 2 \xff \t", b"Upgrade: a\r\nUpgrade: b"),
+            (b"1", b"Host: a\r\nHost: a"),
+            (b"", b""),
         ):
-            section = APART + b"1" + (b"\r\n" + section if section else b"")
-            whole, apart = HeaderCache().fields(section), HeaderCache(apart=APART).fields(section)
+            section = APART + value + (b"\r\n" + section if section else b"")
+            whole, apart = HeaderCache(len).fields(section), HeaderCache(len, apart=APART).fields(section)
             for name in NAMES:
                 self.assertEqual(getattr(apart, name), getattr(whole, name), (section, name))
 
