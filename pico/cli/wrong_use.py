@@ -109,12 +109,14 @@ def flags_of(command: click.Command) -> list[str]:
 
 def did_you_mean(name: str, group: click.Group, ctx: click.Context) -> str:
     """
-    A hint at the command that may be meant: one of the group's with a name like it, or one further down with this name.
+    A hint at the command that may be meant: one of the group's with a name like it, or one further down with this name;
+    or else at all that the group has.
     """
-    near = nearest(name, group.list_commands(ctx))
+    known = group.list_commands(ctx)
+    near = nearest(name, known)
     if not near:
         near = next((path for path, _ in _below(group, ctx) if path.split()[-1] == name), "")
-    return f" Did you mean {near!r}?" if near else ""
+    return f" Did you mean {near!r}?" if near else f" There are {', '.join(known)}."
 
 
 def _below(group: click.Group, ctx: click.Context, above: str = "") -> Iterator[tuple[str, click.Command]]:

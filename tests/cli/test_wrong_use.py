@@ -20,7 +20,12 @@ class WrongUseTests(SynchronousTestCase):
         """
         for line, expected in (
             ("serve", "pico: No such command 'serve'. Did you mean 'server'?"),
-            ("xyz", "pico: No such command 'xyz'."),
+            (
+                "xyz",
+                "pico: No such command 'xyz'. "
+                "There are agent, server, status, config, doctor, demo, bench, completion, help, version.",
+            ),
+            ("status upstream xyz", "pico status upstream: No such command 'xyz'. There are endpoints, tunnels."),
             ("nodes", "pico: No such command 'nodes'. Did you mean 'status cluster nodes'?"),
             ("--verion", "pico: No such option '--verion'. Did you mean '--version'?"),
             ("agent htp e 1", "pico agent: No such command 'htp'. Did you mean 'http'?"),
