@@ -25,9 +25,12 @@ import yaml
 
 from tests.manual.output import has_said, says
 from tests.manual.page import Command, CtrlC, File, Given, Skipped, Step
-from tests.manual.places import PORTS, Places
+from tests.manual.places import PORTS, ROOTS, Places
 from tests.manual.usual import unsaid
 from tests.system.processes import DEADLINE, PICO, ROOT, clean_environment, eventually, free_port
+
+#: What every system has of the directories that pages write to.
+_SYSTEM = (*ROOTS, "etc/logrotate.d", "etc/systemd/system")
 
 #: Seconds for a command that installs something.
 _LONG = 900.0
@@ -59,8 +62,8 @@ class Reader:
         self.home = directory / "home"
         self.programs = directory / "programs"
         self._outputs = directory / "outputs"
-        for each in (self.home, self.programs, self._outputs):
-            each.mkdir()
+        for each in (self.home, self.programs, self._outputs, *(directory / "root" / name for name in _SYSTEM)):
+            each.mkdir(parents=True)
         self.places = Places({port: free_port() for port in PORTS}, str(directory / "root"))
         self._givens = givens
         self._running: dict[str, _Running] = {}
@@ -110,11 +113,15 @@ class Reader:
         path.write_text(f"#!/usr/bin/env bash\n{script}\n")
         path.chmod(0o755)
 
-    def start(self, name: str, command: str) -> None:
+    def start(self, name: str, command: str, sign: str = "") -> None:
         """
         Start what the reader's machine runs anyway.
+
+        :param command: with the ports of pages.
+        :param sign: what a line of it holds once it runs.
         """
-        self._start(Command(name, command, terminal=name))
+        expected = (f"...{sign}...",) if sign else ()
+        self._start(Command(name, self.places.moved(command), expected, terminal=name))
 
     def check(self) -> None:
         """
@@ -166,7 +173,8 @@ class Reader:
         if command.terminal in self._running:
             raise NotAsShown(f"{command.where}: {command.terminal} is busy")
         log = self._outputs / f"{len(self._running)}-{command.terminal}"
-        path = self._script(f"{command.text} >{_quoted(log)} 2>&1 </dev/null &")
+        # The braces leave the command's own redirections to it.
+        path = self._script(f"{{ {command.text}\n}} >{_quoted(log)} 2>&1 </dev/null &")
         self._type(f". {_quoted(path)}")
         pid = int(self._type("", "$!"))
         self._running[command.terminal] = _Running(pid, log)

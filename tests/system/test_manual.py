@@ -4,17 +4,85 @@ The tutorial and the how-tos, followed word for word.
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from tests.manual.page import steps
 from tests.system.case import SystemTestCase
 from tests.system.manual_shell import Reader
-from tests.system.processes import ROOT
+from tests.system.processes import ROOT, eventually
 
 DOCS = ROOT / "docs"
 
+#: What the system's nginx.conf says around the files of conf.d, for somebody who is not root.
+_NGINX = """
+pid {root}/nginx.pid;
+error_log stderr;
+events {{ }}
+http {{
+    access_log off;
+    client_body_temp_path {root}/body;
+    proxy_temp_path {root}/proxy;
+    fastcgi_temp_path {root}/fastcgi;
+    uwsgi_temp_path {root}/uwsgi;
+    scgi_temp_path {root}/scgi;
+    include {root}/etc/nginx/conf.d/*.conf;
+}}
+"""
+
+
+def _node(reader: Reader) -> None:
+    """
+    A node runs.
+    """
+    reader.start("node", "pico server", "ready: proxy")
+
+
+def _service(reader: Reader) -> None:
+    """
+    A service runs on port 4000.
+    """
+    shared = reader.directory / "shared"
+    (shared / "pages").mkdir(parents=True)
+    (shared / "hello.txt").write_text("hello from behind the tunnel\n")
+    (shared / "pages" / "page.txt").write_text("a page\n")
+    reader.start("service", f"python3 -m http.server 4000 --directory {shared}", "Serving HTTP")
+
+
+def _source(reader: Reader) -> None:
+    """
+    Pico's source is in the directory ``pico``.
+    """
+    for name in ("pico", "twisted", "etc"):
+        shutil.copytree(ROOT / name, reader.home / "pico" / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    for name in ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, reader.home / "pico" / name)
+
+
+def _nginx(reader: Reader) -> None:
+    """
+    nginx runs, with an empty conf.d.
+    """
+    root = Path(reader.places.root)
+    config = root / "etc" / "nginx" / "nginx.conf"
+    (config.parent / "conf.d").mkdir(parents=True)
+    config.write_text(_NGINX.format(root=root))
+    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    assert nginx is not None, "there is no nginx: apt-get install nginx-light"
+    reader.add_program("nginx", f'exec {nginx} -e stderr -p {root} -c {config} "$@"')
+    reader.start("nginx", "nginx -g 'daemon off;'")
+    eventually((root / "nginx.pid").exists, "nginx to run")
+
+
 #: What pages may take for granted.
-GIVENS: Mapping[str, Callable[[Reader], None]] = {}
+GIVENS: Mapping[str, Callable[[Reader], None]] = {
+    "node": _node,
+    "service": _service,
+    "source": _source,
+    "nginx": _nginx,
+}
 
 
 class ManualTests(SystemTestCase):
@@ -41,3 +109,51 @@ class ManualTests(SystemTestCase):
         The tutorial.
         """
         self.follow("tutorial/getting-started.md")
+
+    def test_install(self) -> None:
+        """
+        Installing.
+        """
+        self.follow("howto/install.md")
+
+    def test_expose_a_service(self) -> None:
+        """
+        Agents and what they expose.
+        """
+        self.follow("howto/expose-a-service.md")
+
+    def test_nginx(self) -> None:
+        """
+        A real nginx in front of both ports.
+        """
+        self.follow("howto/nginx.md")
+
+    def test_prometheus(self) -> None:
+        """
+        A real Prometheus that scrapes node and agent.
+        """
+        self.follow("howto/prometheus.md")
+
+    def test_debug_a_502(self) -> None:
+        """
+        Each kind of 502, and how it goes away.
+        """
+        self.follow("howto/debug-a-502.md")
+
+    def test_systemd(self) -> None:
+        """
+        What the units need, as far as that is possible without systemd.
+        """
+        self.follow("howto/systemd.md")
+
+    def test_rotate_logs(self) -> None:
+        """
+        A real logrotate.
+        """
+        self.follow("howto/rotate-logs.md")
+
+    def test_embed_the_sdk(self) -> None:
+        """
+        A program that serves an endpoint itself.
+        """
+        self.follow("howto/embed-the-sdk.md")
