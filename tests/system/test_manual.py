@@ -6,13 +6,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from websockets.sync.client import connect
+
 from tests.manual.page import steps
 from tests.system.case import SystemTestCase
+from tests.system.http_client import Client, Response, request_bytes
 from tests.system.manual_shell import Reader
-from tests.system.processes import ROOT, eventually
+from tests.system.processes import DEADLINE, ROOT, eventually
+from tests.system.services import HTTPService, WebSocketEcho
 
 DOCS = ROOT / "docs"
 
@@ -90,9 +96,11 @@ class ManualTests(SystemTestCase):
     What a reader does, and what comes of it.
     """
 
-    def follow(self, name: str) -> None:
+    def follow(self, name: str) -> Reader:
         """
         Do what a page says, from its beginning to its end.
+
+        :return: the one who did, with everything still running.
         """
         reader = Reader(self.scene.directory, GIVENS)
         self.addCleanup(reader.close)
@@ -103,6 +111,7 @@ class ManualTests(SystemTestCase):
         except BaseException:
             reader.show()
             raise
+        return reader
 
     def test_getting_started(self) -> None:
         """
@@ -124,9 +133,59 @@ class ManualTests(SystemTestCase):
 
     def test_nginx(self) -> None:
         """
-        A real nginx in front of both ports.
+        A real nginx in front of both ports; its configuration lets pass what the page says, and nothing else.
         """
-        self.follow("howto/nginx.md")
+        reader = self.follow("howto/nginx.md")
+        service, echo = self.scene.run(HTTPService("s")), self.scene.run(WebSocketEcho())
+        url = f"http://localhost:{reader.places.ports[8001]}"
+        reader.start(
+            "agents", f"pico agent --endpoints s/{service.port},echo/{echo.port} --connect.url {url}", "echo: connected"
+        )
+        context = ssl.create_default_context(cafile=str(Path(reader.places.root) / "etc/ssl/pico/cert.pem"))
+        with Client(reader.places.ports[443]) as client:
+            client.socket = context.wrap_socket(client.socket, server_hostname="s.example.com")
+            pretended = [
+                (name, "9.9.9.9") for name in ("X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Forwarded-Port")
+            ]
+
+            def describe() -> Response | None:
+                response = client.get("/describe", endpoint=None, host="s.example.com", headers=pretended)
+                return response if response.status == 200 else None
+
+            response = eventually(describe, "the service to be reached")
+            described = response.json() if response is not None else None
+            assert isinstance(described, dict)
+            headers = dict(described["headers"])
+            self.assertEqual(headers["x-forwarded-for"], "127.0.0.1, 127.0.0.1")
+            self.assertEqual(headers["x-forwarded-proto"], "https")
+            self.assertEqual(headers["x-forwarded-host"], "s.example.com")
+            self.assertNotIn("9.9.9.9", str(headers))
+            # An event is there before the next one is made; a piece of an upload is answered before the next is sent.
+            client.send(request_bytes("GET", "/sse/n", endpoint=None, host="s.example.com"))
+            self._see(client, b"HTTP/1.1 200 OK")
+            for number in range(3):
+                service.push("n", f"event {number}")
+                self._see(client, f"data: event {number}\n".encode())
+        with Client(reader.places.ports[443]) as client:
+            client.socket = context.wrap_socket(client.socket, server_hostname="s.example.com")
+            client.send(b"POST /early HTTP/1.1\r\nHost: s.example.com\r\nContent-Length: 2000000\r\n\r\n")
+            client.send(b"x" * 1000)
+            self._see(client, b"1000\n")
+        with connect(
+            "wss://echo.example.com/",
+            sock=socket.create_connection(("127.0.0.1", reader.places.ports[443])),
+            ssl=context,
+            proxy=None,
+        ) as connection:
+            connection.send("hello")
+            self.assertEqual(connection.recv(timeout=DEADLINE), "hello")
+
+    def _see(self, client: Client, wanted: bytes) -> None:
+        seen = b""
+        while wanted not in seen:
+            data = client.receive()
+            self.assertTrue(data, f"{wanted!r} did not come: {seen!r}")
+            seen += data
 
     def test_prometheus(self) -> None:
         """
