@@ -4,17 +4,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.docs-installed
 COMPILED := .venv-compiled
 COMPILED_STAMP := $(COMPILED)/.installed
 COMPILED_SYSTEM := $(addprefix tests.system.test_,bodies endings failures nginx sharing streaming upgrade)
 SOURCES := setup.py $(shell find pico -name '*.py')
 
-.PHONY: help demo test system compiled test-compiled lint types coverage bench interop news format clean
+.PHONY: help demo test system docs compiled test-compiled lint types coverage bench interop news format clean
 
 help:
 	@printf "make %-14s%s\n" demo "run a node, a sample service and an agent, until Ctrl-C"
 	@printf "make %-14s%s\n" test "run the unit tests"
-	@printf "make %-14s%s\n" system "run the system tests: real processes and sockets (needs nginx, prometheus)"
+	@printf "make %-14s%s\n" system "run the system tests: real processes and sockets (needs nginx, prometheus, logrotate)"
+	@printf "make %-14s%s\n" docs "build the manual as a site, into docs/_build/html"
 	@printf "make %-14s%s\n" compiled "install Pico with its hot modules compiled, into $(COMPILED) (needs a C compiler)"
 	@printf "make %-14s%s\n" test-compiled "run the unit tests against it, and the system tests of the proxy's ways"
 	@printf "make %-14s%s\n" lint "check style and formatting"
@@ -64,6 +66,18 @@ test: $(STAMP)
 system: $(STAMP)
 	@$(BIN)/python -m twisted.trial --reporter=verbose tests.system
 
+# Only who builds the manual needs Sphinx.
+$(DOCS_STAMP): $(STAMP)
+	@echo "installing Sphinx ..."
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[docs]' \
+	  --config-settings editable_mode=compat >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
+	@touch $@
+
+# A link that leads nowhere, an unknown anchor and a page that nobody can find are errors.
+docs: $(DOCS_STAMP)
+	@$(BIN)/sphinx-build -q -E -W --keep-going -n -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html is the manual"
+
 lint: $(STAMP)
 	@$(BIN)/ruff check pico twisted tests setup.py && $(BIN)/ruff format --check pico twisted tests setup.py
 
@@ -86,4 +100,4 @@ news:
 	@$(BIN)/pip install -q towncrier && $(BIN)/towncrier build --draft
 
 clean:
-	@rm -rf $(VENV) $(COMPILED) build dist *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis .coverage*
+	@rm -rf $(VENV) $(COMPILED) build dist docs/_build *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -4,6 +4,7 @@ What must be true of the tree as a whole.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -54,6 +55,15 @@ class TreeTests(SynchronousTestCase):
         The version is one that installers understand.
         """
         self.assertRegex(pico.__version__, r"^\d+\.\d+\.\d+(\.dev\d+|a\d+|b\d+|rc\d+)?$")
+
+    def test_links(self) -> None:
+        """
+        The pages beside the manual lead to something.
+        """
+        for page in ("README.md", "CONTRIBUTING.md"):
+            text = (ROOT / page).read_text(encoding="utf-8")
+            for target in re.findall(r"\]\(([^)#:]+)\)", text):
+                self.assertTrue((ROOT / target).exists(), f"{page}: {target}")
 
     def test_no_machine_paths(self) -> None:
         """
