@@ -2,7 +2,8 @@
 Whether a program has said what a page shows.
 
 What differs from run to run is shown as an example, which stands for all of its kind: a date, a duration, the id of a
-node, the port that an agent dials from. ``...`` stands for anything within a line, and as a line for any lines.
+node, the port that an agent dials from, the width of a column. ``...`` stands for anything within a line, and as a line
+for any lines.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _EXAMPLES = (
     (r"\b172\.18\.0\.\d+\b", r"[0-9a-f.:\[\]]+"),
     (r"(?<=:)39084\b", r"\d+"),
     (r"\.\.\.", r".*"),
-    (r"(?<=\S) {2,}", r" +"),
+    (r"(?<=\S) +", r" +"),
 )
 _EXAMPLE = re.compile("|".join(f"(?P<e{number}>{shown})" for number, (shown, _) in enumerate(_EXAMPLES)))
 

@@ -24,6 +24,7 @@ _SAME = [
     ("- 127.0.0.1:39084", "- 127.0.0.1:50123\n"),
     ("took 2.9ms", "took 1.2s\n"),
     ("ID  NAME", "ID      NAME\n"),
+    ("a: b", "a:     b\n"),
 ]
 
 _DIFFERENT = [
@@ -36,6 +37,7 @@ _DIFFERENT = [
     ("a ... c", "a b\nc\n"),
     ("a\n...\nc", "a\nb\n"),
     ("  a", "a\n"),
+    ("a b", "ab\n"),
     ("- id: fuvaflv", "- id: ab3d5f\n"),
     ("port 8000", "port 8001\n"),
     ("status 502 2.9ms", "status 500 2.9ms\n"),

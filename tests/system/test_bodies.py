@@ -160,7 +160,7 @@ class StoppedReaderTests(SystemTestCase):
             client.send(request_bytes("GET", f"/bytes?n={size}"))
         self._wait_until_still(node)
         # A window that may have grown, what the transport keeps, what the system takes, and the client's own buffer.
-        self.assertLess(node.metrics()["pico_upstreams_bytes_received"], count * 2 * MIB)
+        self.assertLess(node.metrics()["pico_upstreams_bytes_received_total"], count * 2 * MIB)
         for client in clients:
             check = PatternCheck()
             client.response(sink=check)

@@ -207,7 +207,7 @@ class DoctorTests(SystemTestCase):
         self.assertEqual(found["service of e"], ("ok", f"http://127.0.0.1:{service.port} takes connections"))
         metrics = node.metrics()
         self.assertEqual(metrics["pico_upstreams_accepted_total"], 0)
-        self.assertEqual(metrics['pico_upstreams_refused_total{reason="upgrade",status="426"}'], 1)
+        self.assertEqual(metrics['pico_upstreams_refused_total{status="426",reason="upgrade"}'], 1)
 
     def test_agent_alone(self) -> None:
         """
@@ -272,7 +272,7 @@ class DoctorTests(SystemTestCase):
         result = pico("doctor", "agent", "--connect.token=plan\nted", "--output=json")
         self.assertEqual((result.returncode, result.stderr), (1, ""))
         self.assertNotIn("plan", result.stdout)
-        self.assertIn("the token must be visible ASCII", json.loads(result.stdout)["findings"][0]["text"])
+        self.assertIn("must be visible ASCII", json.loads(result.stdout)["findings"][0]["text"])
 
     def test_other_clock(self) -> None:
         """

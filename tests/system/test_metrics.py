@@ -108,7 +108,10 @@ class ScrapeTests(SharedSceneTestCase):
         """
         Ask Prometheus.
         """
-        answer = get(self.prometheus, path).json()
+        response = get(self.prometheus, path)
+        # 503 until it has read what it has stored.
+        assert response.status == 200, response.status
+        answer = response.json()
         assert isinstance(answer, dict)
         if answer["status"] != "success":
             raise AssertionError(answer)

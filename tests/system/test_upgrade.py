@@ -194,14 +194,14 @@ class UpgradeTests(SharedSceneTestCase):
         """
         A client that goes away ends the connection to the service.
         """
-        before = self.service.open
         clients = [self.node.client() for _ in range(10)]
         for client in clients:
             self._switch(client)
-        self.assertGreaterEqual(self.service.open, before + 10)
+        # Others may be there as well, kept for requests of other tests, and may end meanwhile.
+        self.assertGreaterEqual(self.service.open, 10)
         for client in clients:
             client.reset()
-        eventually(lambda: self.service.open <= before, "the service's connections to end")
+        eventually(lambda: self.service.open < 10, "the service's connections to end")
 
     def test_unasked_switch(self) -> None:
         """
