@@ -79,7 +79,8 @@ class Reader:
             stdout=subprocess.PIPE,
             stderr=(self._outputs / "shell").open("wb"),
             cwd=self.home,
-            env=clean_environment({"PATH": path, "HOME": str(self.home), "COLUMNS": "80"}),
+            # Without what a test runner may have put into PYTHONPATH: pip would take it for installed.
+            env=clean_environment({"PATH": path, "HOME": str(self.home), "COLUMNS": "80", "PYTHONPATH": ""}),
             start_new_session=True,
         )
         # Programs in groups of their own, as terminals have them, so that Ctrl-C is for one of them.
