@@ -1,0 +1,90 @@
+"""
+What a member allows, to others and to itself, and how long it waits for what.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+#: Bytes around a datagram's sections: what :mod:`pico.gossip.seal` adds.
+ENVELOPE = 39
+
+#: What a block needs beside its records, with the longest introduction that is allowed.
+BLOCK_OVERHEAD = 64
+
+
+@attrs.frozen
+class Limits:
+    """
+    The caps of a member. What passes one is refused and counted; nothing is queued for later.
+
+    :ivar max_packet_size: bytes of a datagram that we send. Longer ones are received all the same.
+    :ivar max_datagrams: that answer one datagram.
+    :ivar max_members: lives that are known at a time, our own among them.
+    :ivar max_keys: of one member, deleted ones that are still remembered among them.
+    :ivar max_bytes: of one member's keys and values.
+    :ivar max_key: bytes of a key.
+    :ivar max_value: bytes of a value.
+    :ivar max_id: bytes of a member's id, and of the host in its address.
+    :ivar max_datagrams_per_second: received from one address (all its ports).
+    :ivar max_addresses: that are counted so in one second; beyond it only members are heard.
+    :ivar max_buried: former lives that are remembered, so that they do not come back.
+    """
+
+    max_packet_size: int = 1400
+    max_datagrams: int = 8
+    max_members: int = 1000
+    max_keys: int = 100_000
+    max_bytes: int = 32 * 1024 * 1024
+    max_key: int = 255
+    max_value: int = 768
+    max_id: int = 128
+    max_datagrams_per_second: int = 5000
+    max_addresses: int = 4096
+    max_buried: int = 4096
+
+
+@attrs.frozen
+class Timing:
+    """
+    How long a member waits, in seconds.
+
+    :ivar interval: between two probes; also the grain of everything that is repeated.
+    :ivar fanout: exchanges an interval while something changes; at rest there is one.
+    :ivar active: how long after a change this goes on.
+    :ivar ack: for the answer to a probe, until others are asked to try as well.
+    :ivar probe: for any answer, until the member is suspected.
+    :ivar relays: members that are asked to try as well.
+    :ivar suspicion_least: from a suspicion to its end when others share it.
+    :ivar suspicion_most: the same when nobody does.
+    :ivar confirmations: others that must share a suspicion before it ends as soon as it may.
+    :ivar max_health: how often ``ack`` and ``probe`` are added to themselves when our own network seems ill.
+    :ivar lag: when a timer fires so much too late, this program was stopped, and nobody else is blamed for it.
+    :ivar retry: between two probes of unreachable members.
+    :ivar forget: how long a member is kept that left or is unreachable.
+    :ivar seeds: between two tries to reach a seed that is no member; a tenth of it while there is none.
+    :ivar leave: how long a leaving member waits for others to take notice.
+    """
+
+    interval: float = 0.1
+    fanout: int = 3
+    active: float = 1.0
+    ack: float = 0.2
+    probe: float = 0.6
+    relays: int = 3
+    suspicion_least: float = 1.0
+    suspicion_most: float = 2.0
+    confirmations: int = 3
+    max_health: int = 3
+    lag: float = 0.5
+    retry: float = 1.0
+    forget: float = 60.0
+    seeds: float = 5.0
+    leave: float = 1.0
+
+
+#: What suits a node among hundreds, with a thousand keys each.
+DEFAULT_LIMITS = Limits()
+
+#: What finds a dead member in less than three seconds, and kills none when every fifth datagram is lost.
+DEFAULT_TIMING = Timing()
