@@ -6,11 +6,9 @@ from __future__ import annotations
 
 import attrs
 
-#: Bytes around a datagram's sections: what :mod:`pico.gossip.seal` adds.
-ENVELOPE = 39
-
-#: What a block needs beside its records, with the longest introduction that is allowed.
-BLOCK_OVERHEAD = 64
+#: The most that a datagram holds beside keys, values, and the id and the host of the life that they belong to: the
+#: envelope, a block's head, an introduction and a record.
+_FRAME = 39 + 27 + 16 + 8
 
 
 @attrs.frozen
@@ -21,7 +19,7 @@ class Limits:
     :ivar max_packet_size: bytes of a datagram that we send. Longer ones are received all the same.
     :ivar max_datagrams: that answer one datagram.
     :ivar max_members: lives that are known at a time, our own among them.
-    :ivar max_keys: of one member, deleted ones that are still remembered among them.
+    :ivar max_keys: of one member; as many deleted ones may be remembered.
     :ivar max_bytes: of one member's keys and values.
     :ivar max_key: bytes of a key.
     :ivar max_value: bytes of a value.
@@ -42,6 +40,17 @@ class Limits:
     max_datagrams_per_second: int = 5000
     max_addresses: int = 4096
     max_buried: int = 4096
+
+    def __attrs_post_init__(self) -> None:
+        """
+        Check that every record fits into a datagram.
+        """
+        needed = _FRAME + 2 * self.max_id + self.max_key + self.max_value
+        if self.max_packet_size < needed:
+            raise ValueError(
+                f"datagrams of {self.max_packet_size} bytes are too small: ids of {self.max_id} bytes, keys of "
+                f"{self.max_key} and values of {self.max_value} need {needed}"
+            )
 
 
 @attrs.frozen

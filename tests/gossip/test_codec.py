@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.gossip import codec
-from pico.gossip.codec import (
-    MAX_VERSION,
+from pico.gossip.codec import MAX_VERSION, Malformed
+from pico.gossip.sections import (
     Accuse,
     Ack,
     Block,
@@ -21,7 +21,6 @@ from pico.gossip.codec import (
     Intro,
     Leave,
     Life,
-    Malformed,
     Nack,
     Offer,
     Ping,
