@@ -269,6 +269,14 @@ def write_stale(generation: int) -> bytes:
     return b"\x0e" + _GENERATION.pack(generation)
 
 
+def life_size(life: Life) -> int:
+    """
+    Bytes of a life's introduction.
+    """
+    host, _ = life.address
+    return _LIFE.size + len(life.id.encode("utf-8")) + len(host.encode("utf-8"))
+
+
 # Reading.
 
 

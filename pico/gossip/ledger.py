@@ -167,8 +167,8 @@ class Ledger:
             for record in block.records:
                 if record[1] > have:
                     self._replace(record, changes)
-        # Who knows less than this ledger, or an older floor, may call complete what is not.
-        if block.complete and self._void and block.upto == self.version and floor == self.floor:
+        # For who knows an older floor, less is complete.
+        if block.complete and self._void and floor == self.floor:
             self._void = False
             self._drop_void(changes)
         return changes

@@ -27,6 +27,8 @@ class Limits:
     :ivar max_datagrams_per_second: received from one address (all its ports).
     :ivar max_addresses: that are counted so in one second; beyond it only members are heard.
     :ivar max_buried: former lives that are remembered, so that they do not come back.
+    :ivar max_relays: pings for others that wait for an answer.
+    :ivar far_behind: changes that somebody must know of and we not, so that a state exchange is asked for.
     """
 
     max_packet_size: int = 1400
@@ -40,6 +42,8 @@ class Limits:
     max_datagrams_per_second: int = 5000
     max_addresses: int = 4096
     max_buried: int = 4096
+    max_relays: int = 1000
+    far_behind: int = 2000
 
     def __attrs_post_init__(self) -> None:
         """
