@@ -88,7 +88,7 @@ class Timing:
     suspicion_least: float = 1.0
     suspicion_most: float = 2.0
     confirmations: int = 3
-    max_health: int = 3
+    max_health: int = 2
     lag: float = 0.5
     retry: float = 1.0
     forget: float = 60.0

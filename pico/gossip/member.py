@@ -724,7 +724,8 @@ class Member:
         self._accuse(peer, now)
 
     def _pursue(self, now: float, events: list[Event]) -> None:
-        possible = len(self.roster.up)
+        # Who is suspected himself may not be there to share a suspicion.
+        possible = 1 + sum(1 for peer in self.roster.up.values() if peer.status is Status.ALIVE)
         for suspicion in self._suspicions:
             peer = self.roster.get(suspicion.token)
             if peer is None:
@@ -750,9 +751,11 @@ class Member:
     def _try_seeds(self, now: float) -> None:
         members = {peer.life.address for peer in self.roster.up.values()}
         ours = self.me.life.address
+        # Some may have answered already, and wait for their cookie.
+        tokens = {session.address: session.token for session in self._admission.sessions.values() if session.owed}
         for address in self._seeds.choose(now, members):
             if address != ours:
-                self._parcel(NOBODY, address, now)
+                self._parcel(tokens.get(address, NOBODY), address, now)
 
     def _end_errands(self, now: float) -> None:
         for number, errand in list(self._errands.items()):
@@ -768,8 +771,12 @@ class Member:
             return
         if now >= self._next_goodbye:
             self._next_goodbye = now + self._timing.ack
+            # The change goes with it, so that whoever hears this can tell others.
+            last = sync.Gift(self.me, self.me.ledger.version - 1, True)
             for number, peer in self._goodbyes.items():
-                self._to(peer, now).add(codec.write_leave(number))
+                parcel = self._to(peer, now)
+                parcel.add(codec.write_leave(number))
+                sync.write_blocks(parcel, [last], 1, self.counters)
 
     # Inside: sending
 

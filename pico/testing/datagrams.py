@@ -1,18 +1,17 @@
 """
 A network for datagrams in memory: it delays, loses, repeats and cuts off, as it is told.
 
-Nothing is random but what the given random numbers decide, so a run can be repeated. Time is a
-:class:`twisted.internet.task.Clock`'s.
+Nothing is random but what the given random numbers decide, so a run can be repeated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
+from math import inf
 from random import Random
 
-from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.task import Clock
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 #: Host and port.
 Address = tuple[str, int]
@@ -54,17 +53,20 @@ class DatagramNetwork:
     """
     Carries datagrams between sockets.
 
+    With a clock they arrive when it is advanced; without one, when :meth:`deliver` is called.
+
     :ivar loss: the share of datagrams that is lost, from 0 to 1.
     :ivar repeat: the share that arrives twice.
     :ivar delay: seconds on the way, at least.
     :ivar jitter: seconds more, at most; with it datagrams overtake each other.
     :ivar watch: is shown every datagram that is sent, with where it comes from and where it goes.
     :ivar delivered: how many have arrived.
+    :ivar now: the time without a clock.
     """
 
     def __init__(
         self,
-        clock: Clock | None = None,
+        clock: IReactorTime | None = None,
         *,
         random: Random | None = None,
         loss: float = 0.0,
@@ -72,13 +74,14 @@ class DatagramNetwork:
         delay: float = 0.0005,
         jitter: float = 0.0,
     ) -> None:
-        self.clock = clock or Clock()
         self.loss = loss
         self.repeat = repeat
         self.delay = delay
         self.jitter = jitter
         self.watch: Callable[[Address, bytes, Address], object] | None = None
         self.delivered = 0
+        self.now = 0.0
+        self._clock = clock
         self._random = random or Random(0)
         self._sockets: dict[Address, DatagramSocket] = {}
         self._sides: list[frozenset[str]] = []
@@ -134,28 +137,46 @@ class DatagramNetwork:
         random = self._random.random
         if self.loss and random() < self.loss:
             return
+        now = self._clock.seconds() if self._clock is not None else self.now
         for _ in range(2 if self.repeat and random() < self.repeat else 1):
-            due = self.clock.rightNow + self.delay + (self.jitter * random() if self.jitter else 0.0)
+            due = now + self.delay + (self.jitter * random() if self.jitter else 0.0)
             self._count += 1
             heappush(self._under_way, (due, self._count, source, data, to))
-        self._arm()
+        if self._clock is not None:
+            self._arm()
 
-    def _arm(self) -> None:
-        due = self._under_way[0][0]
-        if self._call is None or not self._call.active():
-            self._call = self.clock.callLater(max(0.0, due - self.clock.rightNow), self._deliver)
-        elif self._call.getTime() > due:
-            self._call.reset(max(0.0, due - self.clock.rightNow))
+    def next_due(self) -> float:
+        """
+        When the next datagram arrives; infinity when none is under way.
+        """
+        return self._under_way[0][0] if self._under_way else inf
 
-    def _deliver(self) -> None:
-        self._call = None
-        now = self.clock.rightNow
-        while self._under_way and self._under_way[0][0] <= now:
-            _, _, source, data, to = heappop(self._under_way)
+    def deliver(self, now: float) -> None:
+        """
+        Deliver what arrives until then.
+        """
+        under_way = self._under_way
+        while under_way and under_way[0][0] <= now:
+            due, _, source, data, to = heappop(under_way)
+            self.now = max(self.now, due)
             socket = self._sockets.get(to)
             if socket is not None and not (self._sides and self.is_cut(source[0], to[0])):
                 self.delivered += 1
                 socket.received += len(data)
                 socket.receive(data, source)
-        if self._under_way:
-            self._arm()
+
+    def _arm(self) -> None:
+        assert self._clock is not None
+        if not self._under_way:
+            return
+        wait = max(0.0, self._under_way[0][0] - self._clock.seconds())
+        if self._call is None or not self._call.active():
+            self._call = self._clock.callLater(wait, self._fire)
+        elif self._call.getTime() > self._clock.seconds() + wait:
+            self._call.reset(wait)
+
+    def _fire(self) -> None:
+        assert self._clock is not None
+        # A timer may fire a rounding error early.
+        self.deliver(self._clock.seconds() + 1e-9)
+        self._arm()
