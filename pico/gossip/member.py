@@ -772,11 +772,11 @@ class Member:
         if now >= self._next_goodbye:
             self._next_goodbye = now + self._timing.ack
             # The change goes with it, so that whoever hears this can tell others.
-            last = sync.Gift(self.me, self.me.ledger.version - 1, True)
+            before = self.me.ledger.version - 1
             for number, peer in self._goodbyes.items():
                 parcel = self._to(peer, now)
                 parcel.add(codec.write_leave(number))
-                sync.write_blocks(parcel, [last], 1, self.counters)
+                sync.write_blocks(parcel, [sync.Gift(self.me, before, True)], 1, self.counters)
 
     # Inside: sending
 

@@ -4,6 +4,8 @@ Addresses where somebody of the group may be found.
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Collection, Sequence
 from random import Random
 
@@ -12,6 +14,44 @@ from pico.gossip.sections import Address
 
 #: Seeds that are tried at once.
 _AT_ONCE = 3
+
+
+_PORT = re.compile(r"[0-9]{1,5}")
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?\.?")
+
+
+def parse_seed(text: str, default_port: int) -> Address:
+    """
+    Read where a seed is: ``host``, ``host:port``, ``10.0.0.1``, ``::1``, ``[::1]`` or ``[::1]:port``.
+
+    :param default_port: used when there is none.
+    :raises ValueError: with what would be right.
+    """
+    host, port = text.strip(), ""
+    if host.startswith("["):
+        inside, bracket, port = host[1:].partition("]")
+        if not bracket or not _is_ipv6(inside) or (port and not port.startswith(":")):
+            raise ValueError(f"{text!r} is no address; write an IPv6 address with a port as [::1]:8003")
+        host, port = inside, port[1:] if port else str(default_port)
+    elif host.count(":") > 1:
+        if not _is_ipv6(host):
+            raise ValueError(f"{text!r} is no address; write host, host:port, or [::1]:8003")
+        port = str(default_port)
+    else:
+        host, colon, port = host.partition(":")
+        port = port if colon else str(default_port)
+        if _NAME.fullmatch(host) is None:
+            raise ValueError(f"{text!r}: {host!r} is not a host name")
+    if _PORT.fullmatch(port) is None or not 0 < int(port) < 65536:
+        raise ValueError(f"{text!r}: the port must be a number from 1 to 65535")
+    return host, int(port)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
 
 
 class Seeds:

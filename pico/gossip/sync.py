@@ -21,7 +21,7 @@ class Gift:
     """
     A peer of which somebody knows less than we do.
 
-    :ivar after: the version that he knows.
+    :ivar after: the version that he knows, or was sent.
     :ivar known: whether he knows it at all.
     """
 
@@ -100,13 +100,13 @@ def write_wants(parcel: Parcel, wants: list[bytes]) -> None:
         parcel.add(codec.write_want(wants[:fits]))
 
 
-def write_blocks(parcel: Parcel, gifts: Iterable[Gift], datagrams: int, counters: Counters) -> None:
+def write_blocks(parcel: Parcel, gifts: Iterable[Gift], datagrams: int, counters: Counters) -> bool:
     """
-    Send what is lacking, as far as it fits into so many datagrams; the rest will be asked for again.
+    Send what is lacking, as far as it fits into so many datagrams. The gifts are moved on by what was written.
+
+    :return: whether that is all.
     """
-    for gift in gifts:
-        if not _write_blocks_of(parcel, gift, datagrams, counters):
-            return
+    return all(_write_blocks_of(parcel, gift, datagrams, counters) for gift in gifts)
 
 
 def _write_blocks_of(parcel: Parcel, gift: Gift, datagrams: int, counters: Counters) -> bool:
@@ -150,9 +150,10 @@ def _write_blocks_of(parcel: Parcel, gift: Gift, datagrams: int, counters: Count
             )
         )
         counters.records_out += len(written)
+        gift.after = after = upto
+        gift.known = True
         if last:
             return True
-        after = upto
         incarnation = None
         size = codec.BLOCK_SIZE
 

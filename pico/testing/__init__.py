@@ -7,7 +7,7 @@ import ``pico.net`` at most, those for gossip ``pico.gossip``, and everything th
 
 from pico.testing.datagrams import DatagramNetwork, DatagramSocket
 from pico.testing.gossip import MemoryGroup, MemoryMember
-from pico.testing.network import MemoryConnector, MemoryHost, MemoryNetwork, MemoryPort
+from pico.testing.network import MemoryConnector, MemoryDatagramPort, MemoryHost, MemoryNetwork, MemoryPort
 from pico.testing.pipe import MemoryPipe, MemoryTransport, pump
 from pico.testing.protocols import HalfCloseRecordingProtocol, RecordingProducer, RecordingProtocol
 
@@ -16,6 +16,7 @@ __all__ = [
     "DatagramSocket",
     "HalfCloseRecordingProtocol",
     "MemoryConnector",
+    "MemoryDatagramPort",
     "MemoryGroup",
     "MemoryHost",
     "MemoryMember",

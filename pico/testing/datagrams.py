@@ -73,7 +73,11 @@ class DatagramNetwork:
         repeat: float = 0.0,
         delay: float = 0.0005,
         jitter: float = 0.0,
+        is_cut: Callable[[str, str], bool] | None = None,
     ) -> None:
+        """
+        :param is_cut: says whether nothing gets through between two hosts, beside what :meth:`partition` says.
+        """
         self.loss = loss
         self.repeat = repeat
         self.delay = delay
@@ -82,6 +86,7 @@ class DatagramNetwork:
         self.delivered = 0
         self.now = 0.0
         self._clock = clock
+        self._also_cut = is_cut
         self._random = random or Random(0)
         self._sockets: dict[Address, DatagramSocket] = {}
         self._sides: list[frozenset[str]] = []
@@ -125,6 +130,10 @@ class DatagramNetwork:
         """
         Whether nothing gets through between two hosts.
         """
+        if self._also_cut is not None and self._also_cut(one, other):
+            return True
+        if not self._sides:
+            return False
         sides = [next((number for number, side in enumerate(self._sides) if host in side), -1) for host in (one, other)]
         return -1 not in sides and sides[0] != sides[1]
 
@@ -160,7 +169,7 @@ class DatagramNetwork:
             due, _, source, data, to = heappop(under_way)
             self.now = max(self.now, due)
             socket = self._sockets.get(to)
-            if socket is not None and not (self._sides and self.is_cut(source[0], to[0])):
+            if socket is not None and not self.is_cut(source[0], to[0]):
                 self.delivered += 1
                 socket.received += len(data)
                 socket.receive(data, source)
