@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Iterator
-from math import log
+from math import inf, log
 from random import Random
 
 import attrs
@@ -148,6 +148,13 @@ class Probes:
                 probe.insist = None
                 found.append((probe, Step.INSIST))
         return found
+
+    def next_deadline(self) -> float:
+        """
+        When :meth:`due` has something to say; infinity when nothing is under way.
+        """
+        running = self._running.values()
+        return min([probe.end if probe.insist is None else probe.insist for probe in running], default=inf)
 
     def excuse(self) -> None:
         """

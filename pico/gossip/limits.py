@@ -43,7 +43,7 @@ class Limits:
     max_addresses: int = 4096
     max_buried: int = 4096
     max_relays: int = 1000
-    far_behind: int = 2000
+    far_behind: int = 5000
 
     def __attrs_post_init__(self) -> None:
         """

@@ -64,7 +64,7 @@ _INCARNATION = b"\0i"
 _LEFT = b"\0l"
 _ACCUSED = b"\0s"
 
-#: Beats of the only timer in an interval.
+#: How often an interval is looked after those that are suspected; the grain of all that need not be exact.
 _BEATS = 4
 
 #: New lives that we give ourselves when our id seems to be taken by a newer one.
@@ -149,6 +149,8 @@ class Member:
         self._errands: dict[int, _Errand] = {}
         self._goodbyes: dict[int, Peer] = {}
         self._told = 0
+        #: Whom we have published to be dead.
+        self._accused: set[bytes] = set()
         self._phase = _Phase.IN
         self._number = 0
         self._parcels: dict[tuple[bytes, Address], Parcel] = {}
@@ -265,6 +267,8 @@ class Member:
             self._meet_stranger(found, now, events)
         elif self.counters.own != own:
             self._seeds.is_us(address)
+        if self._errands or len(self._suspicions):
+            self._beat = min(self._beat, now + self._timing.interval / _BEATS)
         self._seal()
         return events
 
@@ -284,7 +288,6 @@ class Member:
         timing = self._timing
         random = self._random.random
         late = now - self._beat
-        self._beat = now + timing.interval / _BEATS * (0.9 + 0.2 * random())
         if late > timing.lag:
             self._probes.excuse()
             self._suspicions.move(late)
@@ -306,7 +309,7 @@ class Member:
                 self._retry(now)
             if self._seeds.is_due(now):
                 self._try_seeds(now)
-        if now < self._active_until and now >= self._next_sync and self.roster.up and timing.fanout > 1:
+        if self._syncs(now) and now >= self._next_sync:
             self._next_sync = now + timing.interval / (timing.fanout - 1) * (0.9 + 0.2 * random())
             self._offer(self._to(self._random.choice(list(self.roster.up.values())), now), now)
         if self._errands:
@@ -318,8 +321,22 @@ class Member:
             self.roster.expire(now, events)
             if len(events) != before:
                 self._withdraw(now)
+        self._beat = self._next_beat(now)
         self._seal()
         return events
+
+    def _syncs(self, now: float) -> bool:
+        # Whether there are exchanges beside the probes.
+        return now < self._active_until and self._timing.fanout > 1 and bool(self.roster.up)
+
+    def _next_beat(self, now: float) -> float:
+        if self._phase is _Phase.LEAVING or len(self._suspicions) or self._errands:
+            return now + self._timing.interval / _BEATS
+        beat = min(self._next_probe, self._next_retry, self._next_second, self._probes.next_deadline())
+        if self._syncs(now):
+            beat = min(beat, self._next_sync)
+        # A moment later even if something is due already, which should not be.
+        return max(beat, now + 0.001)
 
     def datagrams_to_send(self) -> list[tuple[bytes, Address]]:
         """
@@ -365,8 +382,8 @@ class Member:
             return
         self.counters.records_in += len(block.records)
         if ledger.version != before:
-            self._active_until = now + self._timing.active
             roster.changed(peer, now)
+            self._wake(now)
         if changes:
             self._take_changes(peer, changes, now, events)
 
@@ -386,8 +403,11 @@ class Member:
             if kind is Cookie:
                 assert isinstance(section, Cookie)
                 cookie = section.cookie
-            elif kind is Intro and peer is None:
+            elif kind is Intro:
                 assert isinstance(section, Intro)
+                if peer is not None:
+                    self._hear_incarnation(peer, section.incarnation, now, events)
+                    continue
                 if self.roster.rival(section, session.token):
                     self._replaced(section.generation, now, events)
                     return
@@ -542,7 +562,7 @@ class Member:
         before = len(events)
         peer = self.roster.meet(token, intro, now, events)
         if len(events) != before:
-            self._active_until = now + self._timing.active
+            self._wake(now)
             self._withdraw(now)
         if peer is not None and peer.ledger.version == 0 and len(events) != before:
             self._probes.add(token)
@@ -595,6 +615,7 @@ class Member:
         peer.accusers[me.token] = peer.incarnation
         # More would not make it shorter.
         if peer.accused <= self._timing.confirmations + 1:
+            self._accused.add(peer.token)
             me.ledger.put(_ACCUSED + peer.token, peer.incarnation.to_bytes(4, "big"))
             self._own_changed(now)
         self._judge(peer, now)
@@ -611,7 +632,7 @@ class Member:
             self.roster.set_status(peer, Status.ALIVE, now)
         elif peer.status is Status.UNREACHABLE:
             self.roster.set_status(peer, Status.ALIVE, now)
-            self._active_until = now + self._timing.active
+            self._wake(now)
             self._probes.add(peer.token)
             events.append(BecameReachable(peer))
 
@@ -626,29 +647,35 @@ class Member:
             return
         self._suspicions.drop(peer.token)
         self.roster.set_status(peer, Status.LEFT, now)
-        self._active_until = now + self._timing.active
+        self._wake(now)
         self._withdraw_of(peer.token, now)
         events.append(Left(peer))
 
     def _withdraw_of(self, token: bytes, now: float) -> None:
-        if self.me.ledger.remove(_ACCUSED + token):
+        if token in self._accused:
+            self._accused.discard(token)
+            self.me.ledger.remove(_ACCUSED + token)
             self._own_changed(now)
 
     def _withdraw(self, now: float) -> None:
         # Somebody was removed: what we said of him, and what we were about to do, is void.
-        roster = self.roster
-        for key, _, value in list(self.me.ledger):
-            if value is not None and key[:2] == _ACCUSED and roster.get(key[2:]) is None:
-                self._withdraw_of(key[2:], now)
+        for token in [token for token in self._accused if self.roster.get(token) is None]:
+            self._withdraw_of(token, now)
         for suspicion in self._suspicions:
-            if roster.get(suspicion.token) is None:
+            if self.roster.get(suspicion.token) is None:
                 self._suspicions.drop(suspicion.token)
 
     # Inside: what is known of us
 
     def _own_changed(self, now: float) -> None:
-        self._active_until = now + self._timing.active
         self.roster.changed(self.me, now)
+        self._wake(now)
+
+    def _wake(self, now: float) -> None:
+        # Something has changed, here or elsewhere: pass it on, soon and for a while.
+        self._active_until = now + self._timing.active
+        if self._syncs(now):
+            self._beat = min(self._beat, max(now, self._next_sync))
 
     def _refute(self, incarnation: int, now: float) -> None:
         me = self.me
@@ -688,8 +715,9 @@ class Member:
         for key, _, value in former:
             if value is not None and key != _INCARNATION:
                 self.me.ledger.put(key, value)
-        for peer in self.roster.others():
-            if self.me.ledger.get(_ACCUSED + peer.token) is not None:
+        for token in self._accused:
+            peer = self.roster.get(token)
+            if peer is not None:
                 peer.accusers[life.token] = peer.incarnation
         self._own_changed(now)
 

@@ -5,6 +5,7 @@ A member of the group on a UDP port.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import cast
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
@@ -73,6 +74,8 @@ class Gossip(DatagramProtocol):
         self._observers: list[Callable[[Sequence[Event]], object]] = []
         self._events: list[Event] = []
         self._timer: IDelayedCall | None = None
+        #: When the timer fires.
+        self._due = inf
         self._joined: list[Deferred[None]] = []
         self._departed: list[Deferred[int]] = []
         self._told: int | None = None
@@ -100,12 +103,14 @@ class Gossip(DatagramProtocol):
         Publish a key; see :meth:`pico.gossip.member.Member.put`.
         """
         self.member.put(key, value, self._clock.seconds())
+        self._arm()
 
     def delete(self, key: bytes) -> None:
         """
         Take a key back.
         """
         self.member.delete(key, self._clock.seconds())
+        self._arm()
 
     def exchange(self, timeout: float = 30.0) -> ExchangeProtocol:
         """
@@ -136,7 +141,7 @@ class Gossip(DatagramProtocol):
             return waiting
         self._departed.append(waiting)
         self.member.leave(self._clock.seconds())
-        self._fire()
+        self._arm()
         return waiting
 
     # Twisted's calls
@@ -159,6 +164,7 @@ class Gossip(DatagramProtocol):
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
+        self._due = -inf
         self._has_departed(0)
 
     def datagramReceived(self, datagram: bytes, addr: Address) -> None:
@@ -174,17 +180,25 @@ class Gossip(DatagramProtocol):
     # Inside
 
     def _fire(self) -> None:
-        member = self.member
-        self._take(member.handle_timer(self._clock.seconds()))
-        deadline = member.next_deadline()
+        self._due = inf
+        self._take(self.member.handle_timer(self._clock.seconds()))
+
+    def _arm(self) -> None:
+        # The timer is moved only when it fires too late; when it fires too early it finds nothing to do.
+        deadline = self.member.next_deadline()
+        if deadline is None or deadline >= self._due:
+            return
+        self._due = deadline
+        wait = max(0.0, deadline - self._clock.seconds())
         if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        if deadline is not None:
-            self._timer = self._clock.callLater(max(0.0, deadline - self._clock.seconds()), self._fire)
+            self._timer.reset(wait)
+        else:
+            self._timer = self._clock.callLater(wait, self._fire)
 
     def _take(self, events: list[Event]) -> None:
         for data, address in self.member.datagrams_to_send():
             self._send(data, address)
+        self._arm()
         if events:
             if not self._events:
                 self._turn.at_end(self._tell)
@@ -221,6 +235,7 @@ class Gossip(DatagramProtocol):
 
     def _seeds_found(self, addresses: Sequence[Address]) -> None:
         self.member.join(addresses, self._clock.seconds())
+        self._arm()
 
     def _send(self, data: bytes, address: Address) -> None:
         host, port = address
