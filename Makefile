@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test system lint types coverage bench interop news format clean
+.PHONY: help demo test system simulation lint types coverage bench interop news format clean
 
 help:
 	@echo "make demo       run a node, a sample service and an agent, until Ctrl-C"
 	@echo "make test       run the unit tests"
 	@echo "make system     run the system tests: real processes and sockets (needs nginx)"
+	@echo "make simulation run the long simulations of many members in memory (some minutes)"
 	@echo "make lint       check style and formatting"
 	@echo "make types      check types"
 	@echo "make coverage   run the unit tests and show which branches they miss"
@@ -37,6 +38,9 @@ test: $(STAMP)
 
 system: $(STAMP)
 	@$(BIN)/python -m twisted.trial --reporter=verbose tests.system
+
+simulation: $(STAMP)
+	@$(BIN)/python -m twisted.trial --reporter=verbose tests.simulation
 
 lint: $(STAMP)
 	@$(BIN)/ruff check pico twisted tests && $(BIN)/ruff format --check pico twisted tests

@@ -10,6 +10,7 @@ from pico.testing.gossip import MemoryGroup, MemoryMember
 from pico.testing.network import MemoryConnector, MemoryDatagramPort, MemoryHost, MemoryNetwork, MemoryPort
 from pico.testing.pipe import MemoryPipe, MemoryTransport, pump
 from pico.testing.protocols import HalfCloseRecordingProtocol, RecordingProducer, RecordingProtocol
+from pico.testing.spread import Spread, SpreadReport
 
 __all__ = [
     "DatagramNetwork",
@@ -26,5 +27,7 @@ __all__ = [
     "MemoryTransport",
     "RecordingProducer",
     "RecordingProtocol",
+    "Spread",
+    "SpreadReport",
     "pump",
 ]

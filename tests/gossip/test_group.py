@@ -17,6 +17,9 @@ from pico.gossip.peer import Status
 from pico.gossip.sections import Address
 from pico.testing import MemoryGroup, MemoryMember
 
+#: Where a test waits until somebody is forgotten, that takes ten seconds instead of a minute.
+FORGETFUL = attrs.evolve(DEFAULT_TIMING, forget=10)
+
 OLD = b"an old secret of the group"
 NEW = b"a new secret of the group"
 
@@ -205,7 +208,7 @@ class DeathTests(SynchronousTestCase):
         """
         A death is noticed by all within three seconds, in groups of any size.
         """
-        for count in (2, 3, 5, 20):
+        for count in (2, 3, 5, 12):
             group = MemoryGroup()
             *members, victim = group.start_many(count)
             group.advance(1)
@@ -248,9 +251,9 @@ class DeathTests(SynchronousTestCase):
         Suspicions that nobody could avoid are refuted.
         """
         group = MemoryGroup(loss=0.4)
-        members = group.start_many(12, warm_up=10)
-        group.advance(20)
-        self.assertGreater(sum(member.core.counters.refutations for member in members), 20)
+        members = group.start_many(8, warm_up=10)
+        group.advance(30)
+        self.assertGreater(sum(member.core.counters.refutations for member in members), 5)
         self.assertEqual(0, sum(member.core.counters.deaths for member in members))
 
     def test_stopped(self) -> None:
@@ -271,12 +274,12 @@ class DeathTests(SynchronousTestCase):
 
     def test_forgotten(self) -> None:
         """
-        Who is dead is forgotten after a minute, by all, and nobody brings him back.
+        Who is dead is forgotten after a while, by all, and nobody brings him back.
         """
-        group = MemoryGroup()
+        group = MemoryGroup(timing=FORGETFUL)
         *members, victim = group.start_many(6)
         victim.kill()
-        group.advance(70)
+        group.advance(15)
         for member in members:
             self.assertIsNone(member.status(victim))
             kinds = [kind for kind in member.kinds() if kind.endswith("m5")]
@@ -289,15 +292,15 @@ class DeathTests(SynchronousTestCase):
         Who did not hear of a death, and comes back when the others have forgotten it, does not make them believe that
         the dead live.
         """
-        group = MemoryGroup()
+        group = MemoryGroup(timing=FORGETFUL)
         *members, victim, sleeper = group.start_many(5)
         sleeper.stop()
         group.advance(0.2)
         victim.kill()
-        group.advance(50)
+        group.advance(8)
         # Just before it is forgotten itself.
         sleeper.go_on()
-        group.advance(40)
+        group.advance(10)
         for member in members:
             self.assertNotIn("Joined m3", member.kinds()[4:])
             self.assertIs(Status.ALIVE, member.status(sleeper))
@@ -342,11 +345,11 @@ class PartitionTests(SynchronousTestCase):
         """
         When both sides have forgotten each other they find together through the seeds.
         """
-        group = MemoryGroup()
+        group = MemoryGroup(timing=FORGETFUL)
         seeds = [("10.0.0.1", 8003), ("10.0.0.8", 8003)]
         members = [group.start(f"m{number}", seeds=seeds) for number in range(8)]
         group.advance(5)
-        self.part(group, members, 100)
+        self.part(group, members, 20)
         self.assertIsNone(members[0].status("m7"))
         group.until(lambda: everybody_knows(members) and everybody_agrees(members), within=10)
         kinds = [kind for kind in members[0].kinds() if kind.endswith("m7")]
@@ -388,7 +391,7 @@ class LivesTests(SynchronousTestCase):
         self.assertEqual({"both": "2"}, members[3].view("m5"))
         kinds = [kind for kind in members[3].kinds() if kind.endswith("m5")]
         self.assertEqual(["Joined m5", "Removed m5", "Joined m5"], kinds)
-        group.advance(120)
+        group.advance(20)
         self.assertTrue(everybody_knows(members))
 
     def test_restarted_many_times(self) -> None:
@@ -421,9 +424,9 @@ class LivesTests(SynchronousTestCase):
         """
         When somebody else takes a member's id, the former one hears of it and is out.
         """
-        group = MemoryGroup()
+        group = MemoryGroup(timing=FORGETFUL)
         members = group.start_many(4)
-        group.advance(70)
+        group.advance(11)
         former = members[3]
         later = group.start("m3", seeds=members[:1], host="10.0.9.9")
         later.put("key", "value")
@@ -440,7 +443,7 @@ class LivesTests(SynchronousTestCase):
         """
         Who says goodbye is believed at once, by all, and is never held for dead.
         """
-        group = MemoryGroup()
+        group = MemoryGroup(timing=FORGETFUL)
         *members, last = group.start_many(10)
         last.put("key", "value")
         group.advance(1)
@@ -452,7 +455,7 @@ class LivesTests(SynchronousTestCase):
         _, departed = last.events[-1]
         assert isinstance(departed, Departed)
         self.assertEqual(9, departed.told)
-        group.advance(70)
+        group.advance(12)
         for member in members:
             kinds = [kind for kind in member.kinds() if kind.endswith("m9")]
             self.assertEqual(["Joined m9", "Left m9", "Removed m9"], kinds)
@@ -633,7 +636,7 @@ class ReplayTests(SynchronousTestCase):
         What a former life has sent changes nothing, neither while its successor lives nor when all have forgotten it,
         whether it had arrived then or not.
         """
-        group = MemoryGroup(secrets=[OLD])
+        group = MemoryGroup(secrets=[OLD], timing=FORGETFUL)
         recorder = Recorder(group)
         recorder.start()
         *members, last = group.start_many(4)
@@ -657,7 +660,7 @@ class ReplayTests(SynchronousTestCase):
         self.assertEqual(before, self.picture(everybody))
         self.assertGreater(sum(member.core.counters.former for member in members), 0)
         last.kill()
-        for seconds in (65, 700):
+        for seconds in (15, 110):
             group.advance(seconds)
             for member in members:
                 self.assertIsNone(member.status("m3"))
