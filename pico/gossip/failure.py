@@ -80,14 +80,15 @@ class Probes:
 
         :param candidates: who may be asked now. Those who are not among them any more lose their turn.
         """
-        if not self._round:
+        while True:
+            while self._round:
+                token = self._round.pop()
+                if token in candidates:
+                    return token
+            if not candidates:
+                return None
             self._round = list(candidates)
             self._random.shuffle(self._round)
-        while self._round:
-            token = self._round.pop()
-            if token in candidates:
-                return token
-        return None
 
     def start(self, number: int, token: bytes, now: float) -> Probe:
         """
