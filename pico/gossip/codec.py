@@ -21,7 +21,7 @@ with one byte that names its kind::
 
     entry      token 8, flag and version 5                flag, the top bit: not to be spread
     life       generation 8, incarnation 4, id length 1, host length 1, port 2, id, host
-    record     version 5, key length 1, flag and value length 2, key, value
+    record     version 5, key length 2, flag and value length 2, key, value
                                                           flag, the top bit: the key was deleted
 
 All numbers are unsigned and big-endian. Sizes are fixed wherever a loop runs over many, because that is what is fast
@@ -89,7 +89,7 @@ _COUNT = Struct("!H")
 _ENTRY = Struct("!8sBI")
 _LIFE = Struct("!QIBBH")
 _HEAD = Struct("!8sBBIBIBIH")
-_RECORD = Struct("!BIBH")
+_RECORD = Struct("!BIHH")
 
 ENTRY_SIZE = _ENTRY.size
 #: Bytes of a DIGEST without its entries.
@@ -396,7 +396,7 @@ def _read_block(data: bytes, pos: int) -> tuple[Block, int]:
         if not before < version <= upto:
             raise Malformed("a block's records are out of order")
         before = version
-        start = pos + 8
+        start = pos + RECORD_SIZE
         middle = start + key_length
         if length & _DELETED:
             pos = middle

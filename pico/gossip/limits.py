@@ -8,7 +8,7 @@ import attrs
 
 #: The most that a datagram holds beside keys, values, and the id and the host of the life that they belong to: the
 #: envelope, a block's head, an introduction and a record.
-_FRAME = 39 + 27 + 16 + 8
+_FRAME = 39 + 27 + 16 + 9
 
 
 @attrs.frozen
@@ -36,8 +36,8 @@ class Limits:
     max_members: int = 1000
     max_keys: int = 100_000
     max_bytes: int = 32 * 1024 * 1024
-    max_key: int = 255
-    max_value: int = 768
+    max_key: int = 512
+    max_value: int = 512
     max_id: int = 128
     max_datagrams_per_second: int = 5000
     max_addresses: int = 4096

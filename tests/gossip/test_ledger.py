@@ -97,17 +97,17 @@ class OwnTests(SynchronousTestCase):
         ledger.put(b"c", b"")
         with self.assertRaisesRegex(LedgerFull, "2 keys"):
             ledger.put(b"b", b"1")
-        for key, value in ((bytes(256), b""), (b"a", bytes(769))):
-            with self.assertRaisesRegex(LedgerFull, "255 bytes and a value 768"):
+        for key, value in ((bytes(513), b""), (b"a", bytes(513))):
+            with self.assertRaisesRegex(LedgerFull, "512 bytes and a value 512"):
                 Ledger(LIMITS).put(key, value)
 
     def test_packet(self) -> None:
         """
         The longest record fits into a datagram, or the limits are refused.
         """
-        with self.assertRaisesRegex(ValueError, "keys of 255 and values of 1000 need 1601"):
+        with self.assertRaisesRegex(ValueError, "keys of 512 and values of 1000 need 1859"):
             Limits(max_value=1000)
-        Limits(max_value=1000, max_packet_size=1601)
+        Limits(max_value=1000, max_packet_size=1859)
 
     def test_deleted_are_forgotten(self) -> None:
         """
