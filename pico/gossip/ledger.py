@@ -115,6 +115,14 @@ class Ledger:
         self._store(key, value)
         return True
 
+    def mark(self, key: bytes, value: bytes) -> None:
+        """
+        Set one of the few keys that must be told whatever the limits say.
+        """
+        old = self._entries.get(key)
+        if old is None or old[2] != value:
+            self._store(key, value)
+
     def remove(self, key: bytes) -> bool:
         """
         Delete a key.

@@ -238,7 +238,7 @@ class Member:
         if self._phase is not _Phase.IN:
             return
         self._phase = _Phase.LEAVING
-        self.me.ledger.put(_LEFT, b"")
+        self.me.ledger.mark(_LEFT, b"")
         self._own_changed(now)
         self.roster.set_status(self.me, Status.LEFT, now)
         up = list(self.roster.up.values())
@@ -616,7 +616,7 @@ class Member:
         # More would not make it shorter.
         if peer.accused <= self._timing.confirmations + 1:
             self._accused.add(peer.token)
-            me.ledger.put(_ACCUSED + peer.token, peer.incarnation.to_bytes(4, "big"))
+            me.ledger.mark(_ACCUSED + peer.token, peer.incarnation.to_bytes(4, "big"))
             self._own_changed(now)
         self._judge(peer, now)
 
@@ -683,7 +683,7 @@ class Member:
             return
         self.counters.refutations += 1
         me.incarnation = incarnation + 1
-        me.ledger.put(_INCARNATION, me.incarnation.to_bytes(4, "big"))
+        me.ledger.mark(_INCARNATION, me.incarnation.to_bytes(4, "big"))
         self._own_changed(now)
 
     def _replaced(self, generation: int, now: float, events: list[Event]) -> None:
@@ -714,7 +714,7 @@ class Member:
         self.roster.begin_again(life, now)
         for key, _, value in former:
             if value is not None and key != _INCARNATION:
-                self.me.ledger.put(key, value)
+                self.me.ledger.mark(key, value)
         for token in self._accused:
             peer = self.roster.get(token)
             if peer is not None:
@@ -850,6 +850,9 @@ class Member:
         return parcel
 
     def _seal(self) -> None:
+        if self._phase is _Phase.OUT:
+            self._parcels.clear()
+            return
         counters = self.counters
         for parcel in self._parcels.values():
             for sections in parcel.take():

@@ -272,6 +272,44 @@ class DeathTests(SynchronousTestCase):
         kinds = [kind for kind in members[0].kinds() if kind.endswith("m2")]
         self.assertEqual(["Joined m2", "BecameUnreachable m2", "BecameReachable m2"], kinds)
 
+    def test_stopped_with_suspicions(self) -> None:
+        """
+        A process that was stopped while it waited for answers, or held somebody for suspect, asks once more when it
+        goes on.
+        """
+        for pause in (0.15, 1.2):
+            group = MemoryGroup()
+            members = group.start_many(5)
+            sleeper = members[2]
+            group.network.partition([sleeper.host], [each.host for each in members if each is not sleeper])
+            group.advance(pause)
+            sleeper.stop()
+            group.network.heal()
+            failed = sleeper.core.counters.failed_probes
+            self.assertEqual(pause > 1, failed > 0)
+            group.advance(20)
+            sleeper.go_on()
+            group.until(partial(everybody_knows, members), within=2)
+            self.assertEqual(0, sleeper.core.counters.deaths)
+            self.assertEqual(failed, sleeper.core.counters.failed_probes)
+
+    def test_full(self) -> None:
+        """
+        A member that publishes as much as it may still refutes that it is dead, accuses others, and leaves.
+        """
+        group = MemoryGroup(limits=attrs.evolve(DEFAULT_LIMITS, max_keys=5))
+        members = group.start_many(4)
+        for member in members:
+            for key in range(5):
+                member.put(f"{key}", "")
+        sleeper = members[3]
+        sleeper.stop()
+        group.until(partial(all_hold, members[:3], sleeper, Status.UNREACHABLE), within=3)
+        sleeper.go_on()
+        group.until(partial(everybody_knows, members), within=2)
+        sleeper.leave()
+        group.until(partial(all_hold, members[:3], sleeper, Status.LEFT), within=1)
+
     def test_forgotten(self) -> None:
         """
         Who is dead is forgotten after a while, by all, and nobody brings him back.

@@ -101,6 +101,17 @@ class OwnTests(SynchronousTestCase):
             with self.assertRaisesRegex(LedgerFull, "512 bytes and a value 512"):
                 Ledger(LIMITS).put(key, value)
 
+    def test_mark(self) -> None:
+        """
+        What must be told is told, whatever the limits say, and what does not change it has no version.
+        """
+        ledger = Ledger(attrs.evolve(LIMITS, max_keys=1, max_bytes=2))
+        ledger.put(b"a", b"1")
+        ledger.mark(b"mark", b"value")
+        ledger.mark(b"mark", b"value")
+        self.assertEqual(2, ledger.version)
+        self.assertEqual(b"value", ledger.get(b"mark"))
+
     def test_packet(self) -> None:
         """
         The longest record fits into a datagram, or the limits are refused.
