@@ -2,13 +2,9 @@
 A member of the group: datagrams and time in, datagrams and events out.
 
 The core that joins the others of this room: who is heard (:mod:`~pico.gossip.admission`), who is known
-(:mod:`~pico.gossip.roster`), what they have to tell each other (:mod:`~pico.gossip.sync`) and who is dead
-(:mod:`~pico.gossip.failure`). What members must know of each other beside their keys travels as keys, too, so it
-spreads and arrives as they do. Such keys begin with a zero byte:
-
-- ``\\0i``: the life's own incarnation;
-- ``\\0l``: it has left;
-- ``\\0s`` and a token: it holds that life, in that incarnation, for dead.
+(:mod:`~pico.gossip.roster`), what they have to tell each other (:mod:`~pico.gossip.sync`), who is asked whether he
+lives (:mod:`~pico.gossip.failure`), what follows from it (:mod:`~pico.gossip.standing`), and what is said to whom
+(:mod:`~pico.gossip.outbox`).
 """
 
 from __future__ import annotations
@@ -21,25 +17,17 @@ import attrs
 
 from pico.gossip import codec, sync
 from pico.gossip.admission import Admission, Heard, Session, Stranger
-from pico.gossip.codec import MAX_INCARNATION, TOKEN_SIZE
+from pico.gossip.codec import TOKEN_SIZE
 from pico.gossip.counters import Counters
-from pico.gossip.events import (
-    BecameReachable,
-    BecameUnreachable,
-    Changed,
-    Departed,
-    Event,
-    FarBehind,
-    Left,
-    Superseded,
-)
-from pico.gossip.failure import Probes, Step, Suspicions, suspicion_time
+from pico.gossip.events import Changed, Departed, Event, FarBehind, Superseded
+from pico.gossip.failure import Probes, Step
 from pico.gossip.ledger import Change
 from pico.gossip.limits import DEFAULT_LIMITS, DEFAULT_TIMING, Limits, Timing
+from pico.gossip.outbox import Outbox
 from pico.gossip.parcels import Parcel
 from pico.gossip.peer import Peer, Status
 from pico.gossip.roster import Roster
-from pico.gossip.seal import NOBODY, Keys
+from pico.gossip.seal import Keys
 from pico.gossip.sections import (
     Accuse,
     Ack,
@@ -58,11 +46,7 @@ from pico.gossip.sections import (
     Want,
 )
 from pico.gossip.seeds import Seeds
-
-_INTERNAL = b"\0"
-_INCARNATION = b"\0i"
-_LEFT = b"\0l"
-_ACCUSED = b"\0s"
+from pico.gossip.standing import INCARNATION, INTERNAL, Standing
 
 #: How often an interval is looked after those that are suspected; the grain of all that need not be exact.
 _BEATS = 4
@@ -141,20 +125,15 @@ class Member:
             random.randbytes(32),
             lambda token: self.roster.get(token) is not None,
         )
-        self._sealer = keys.sealer(life.token)
-        self._capacity = limits.max_packet_size - keys.overhead
+        self._outbox = Outbox(keys, self.roster, self._admission, self.counters, limits.max_packet_size)
         self._probes = Probes(timing, random)
-        self._suspicions = Suspicions(timing)
+        self._standing = Standing(self.roster, timing, self.counters, self._wake, self._probes.add)
         self._seeds = Seeds(timing, random)
         self._errands: dict[int, _Errand] = {}
         self._goodbyes: dict[int, Peer] = {}
         self._told = 0
-        #: Whom we have published to be dead.
-        self._accused: set[bytes] = set()
         self._phase = _Phase.IN
         self._number = 0
-        self._parcels: dict[tuple[bytes, Address], Parcel] = {}
-        self._outgoing: list[tuple[bytes, Address]] = []
         self._active_until = now
         self._beat = now
         self._next_probe = now + timing.interval * random.random()
@@ -238,9 +217,7 @@ class Member:
         if self._phase is not _Phase.IN:
             return
         self._phase = _Phase.LEAVING
-        self.me.ledger.mark(_LEFT, b"")
-        self._own_changed(now)
-        self.roster.set_status(self.me, Status.LEFT, now)
+        self._standing.leave(now)
         up = list(self.roster.up.values())
         for peer in self._random.sample(up, min(_MAX_GOODBYES, len(up))):
             self._goodbyes[self._next_number()] = peer
@@ -267,9 +244,9 @@ class Member:
             self._meet_stranger(found, now, events)
         elif self.counters.own != own:
             self._seeds.is_us(address)
-        if self._errands or len(self._suspicions):
+        if self._errands or not self._standing.is_quiet:
             self._beat = min(self._beat, now + self._timing.interval / _BEATS)
-        self._seal()
+        self._end()
         return events
 
     def next_deadline(self) -> float | None:
@@ -290,7 +267,7 @@ class Member:
         late = now - self._beat
         if late > timing.lag:
             self._probes.excuse()
-            self._suspicions.move(late)
+            self._standing.excuse(late)
         if self._phase is _Phase.LEAVING:
             self._say_goodbye(now, events)
         else:
@@ -299,8 +276,9 @@ class Member:
                     self._insist(probe.token, probe.number, now)
                 else:
                     self._probe_failed(probe.token, probe.started, probe.number, now, events)
-            if len(self._suspicions):
-                self._pursue(now, events)
+            if not self._standing.is_quiet:
+                for suspect in self._standing.pursue(now, events):
+                    self._ping(suspect, self._next_number(), now)
             if now >= self._next_probe:
                 self._next_probe = now + timing.interval * (0.9 + 0.2 * random())
                 self._probe_next(now)
@@ -311,7 +289,7 @@ class Member:
                 self._try_seeds(now)
         if self._syncs(now) and now >= self._next_sync:
             self._next_sync = now + timing.interval / (timing.fanout - 1) * (0.9 + 0.2 * random())
-            self._offer(self._to(self._random.choice(list(self.roster.up.values())), now), now)
+            self._offer(self._outbox.to(self._random.choice(list(self.roster.up.values())), now), now)
         if self._errands:
             self._end_errands(now)
         if now >= self._next_second:
@@ -320,9 +298,9 @@ class Member:
             before = len(events)
             self.roster.expire(now, events)
             if len(events) != before:
-                self._withdraw(now)
+                self._standing.tidy(now)
         self._beat = self._next_beat(now)
-        self._seal()
+        self._end()
         return events
 
     def _syncs(self, now: float) -> bool:
@@ -330,7 +308,7 @@ class Member:
         return now < self._active_until and self._timing.fanout > 1 and bool(self.roster.up)
 
     def _next_beat(self, now: float) -> float:
-        if self._phase is _Phase.LEAVING or len(self._suspicions) or self._errands:
+        if self._phase is _Phase.LEAVING or self._errands or not self._standing.is_quiet:
             return now + self._timing.interval / _BEATS
         beat = min(self._next_probe, self._next_retry, self._next_second, self._probes.next_deadline())
         if self._syncs(now):
@@ -342,8 +320,7 @@ class Member:
         """
         Take what has to go out.
         """
-        outgoing, self._outgoing = self._outgoing, []
-        return outgoing
+        return self._outbox.take()
 
     # For state exchanges
 
@@ -373,7 +350,7 @@ class Member:
         if peer is roster.me:
             return
         if intro is not None:
-            self._hear_incarnation(peer, intro.incarnation, now, events)
+            self._standing.hear_incarnation(peer, intro.incarnation, now, events)
         ledger = peer.ledger
         before = ledger.version
         changes = ledger.apply(block)
@@ -406,7 +383,7 @@ class Member:
             elif kind is Intro:
                 assert isinstance(section, Intro)
                 if peer is not None:
-                    self._hear_incarnation(peer, section.incarnation, now, events)
+                    self._standing.hear_incarnation(peer, section.incarnation, now, events)
                     continue
                 if self.roster.rival(section, session.token):
                     self._replaced(section.generation, now, events)
@@ -434,10 +411,10 @@ class Member:
             self.counters.former += 1
             newer = self.roster.replaced_by(session.token)
             if newer is not None:
-                self._bare(session.token, session.address, now).add(codec.write_stale(newer))
+                self._outbox.bare(session.token, session.address).add(codec.write_stale(newer))
         elif len(self.roster) < self._limits.max_members and now - session.echoed >= self._timing.interval / 2:
             session.echoed = now
-            self._parcel(session.token, session.address, now)
+            self._outbox.at(session.token, session.address, now)
 
     def _meet_stranger(self, stranger: Stranger, now: float, events: list[Event]) -> None:
         counters = self.counters
@@ -462,54 +439,54 @@ class Member:
             answer.append(codec.write_cookie(self._admission.cookie(stranger.address, now)))
         # Nobody gets more bytes than he has sent before he has shown that he is there.
         if self._keys.overhead + sum(map(len, answer)) <= stranger.size:
-            parcel = self._bare(stranger.token, stranger.address, now)
+            parcel = self._outbox.bare(stranger.token, stranger.address)
             for section in answer:
                 parcel.add(section)
 
     def _greet(self, session: Session, peer: Peer, now: float) -> None:
         # It has not heard us before: begin with all that we have to say.
-        parcel = self._reply(session, now)
+        parcel = self._outbox.reply(session, now)
         for probe in self._probes.of(peer.token):
             parcel.add(codec.write_ping(probe.number))
         for number, other in self._goodbyes.items():
             if other is peer:
                 parcel.add(codec.write_leave(number))
-        for digest in self.roster.digests(self._capacity):
+        for digest in self.roster.digests(self._outbox.capacity):
             parcel.add(digest)
 
     def _answer_suspect(self, session: Session, peer: Peer, now: float) -> None:
         if peer.status is not Status.LEFT and now - session.accused >= self._timing.interval / _BEATS:
             session.accused = now
-            self._reply(session, now).add(codec.write_accuse(peer.incarnation))
+            self._outbox.reply(session, now).add(codec.write_accuse(peer.incarnation))
 
     # Inside: acting on sections
 
     def _ping_received(self, ping: Ping, session: Session, peer: Peer, now: float, events: list[Event]) -> None:
-        self._reply(session, now).add(codec.write_ack(ping.number, self.me.incarnation))
+        self._outbox.reply(session, now).add(codec.write_ack(ping.number, self.me.incarnation))
 
     def _ack_received(self, ack: Ack, session: Session, peer: Peer, now: float, events: list[Event]) -> None:
         number = ack.number
         errand = self._errands.get(number)
         if errand is not None and errand.target == peer.token:
             del self._errands[number]
-            self._reply(errand.session, now).add(codec.write_ack(errand.number, ack.incarnation))
-            self._hear_incarnation(peer, ack.incarnation, now, events)
+            self._outbox.reply(errand.session, now).add(codec.write_ack(errand.number, ack.incarnation))
+            self._standing.hear_incarnation(peer, ack.incarnation, now, events)
             return
         probe = self._probes.answered(number)
         if probe is not None:
             target = self.roster.get(probe.token)
             if target is not None:
-                self._hear_incarnation(target, ack.incarnation, now, events)
+                self._standing.hear_incarnation(target, ack.incarnation, now, events)
         elif self._goodbyes.get(number) is peer:
             del self._goodbyes[number]
             self._told += 1
         elif number == 0:
-            self._hear_incarnation(peer, ack.incarnation, now, events)
+            self._standing.hear_incarnation(peer, ack.incarnation, now, events)
 
     def _relay_received(self, relay: Relay, session: Session, peer: Peer, now: float, events: list[Event]) -> None:
         target = self.roster.get(relay.token)
         if target is None or target is self.me or len(self._errands) >= self._limits.max_relays:
-            self._reply(session, now).add(codec.write_nack(relay.number))
+            self._outbox.reply(session, now).add(codec.write_nack(relay.number))
             return
         number = self._next_number()
         # Whoever asks should hear of a failure before he gives up himself.
@@ -522,15 +499,15 @@ class Member:
 
     def _offer_received(self, offer: Offer, session: Session, peer: Peer, now: float, events: list[Event]) -> None:
         if offer.fingerprint != self.roster.fingerprint():
-            parcel = self._reply(session, now)
-            for digest in self.roster.digests(self._capacity):
+            parcel = self._outbox.reply(session, now)
+            for digest in self.roster.digests(self._outbox.capacity):
                 parcel.add(digest)
 
     def _digest_received(self, digest: Digest, session: Session, peer: Peer, now: float, events: list[Event]) -> None:
         self.counters.digest_entries_in += len(digest.entries) // codec.ENTRY_SIZE
         difference = sync.compare(self.roster, digest)
         if difference.wants or difference.gifts:
-            parcel = self._reply(session, now)
+            parcel = self._outbox.reply(session, now)
             sync.write_wants(parcel, difference.wants)
             self._give(parcel, difference.gifts)
         if difference.lacking >= self._limits.far_behind and now >= self._next_far_behind:
@@ -538,7 +515,7 @@ class Member:
             events.append(FarBehind(peer, difference.lacking))
 
     def _want_received(self, want: Want, session: Session, peer: Peer, now: float, events: list[Event]) -> None:
-        self._give(self._reply(session, now), sync.requested(self.roster, want))
+        self._give(self._outbox.reply(session, now), sync.requested(self.roster, want))
 
     def _give(self, parcel: Parcel, gifts: list[sync.Gift]) -> None:
         # In another order each time, so that nobody always comes too late.
@@ -549,12 +526,12 @@ class Member:
         self.take_block(block, now, events)
 
     def _accuse_received(self, accuse: Accuse, session: Session, peer: Peer, now: float, events: list[Event]) -> None:
-        self._refute(accuse.incarnation, now)
-        self._reply(session, now).add(codec.write_ack(0, self.me.incarnation))
+        self._standing.refute(accuse.incarnation, now)
+        self._outbox.reply(session, now).add(codec.write_ack(0, self.me.incarnation))
 
     def _leave_received(self, leave: Leave, session: Session, peer: Peer, now: float, events: list[Event]) -> None:
-        self._has_left(peer, now, events)
-        self._reply(session, now).add(codec.write_ack(leave.number, self.me.incarnation))
+        self._standing.has_left(peer, now, events)
+        self._outbox.reply(session, now).add(codec.write_ack(leave.number, self.me.incarnation))
 
     # Inside: what is known of others
 
@@ -563,107 +540,19 @@ class Member:
         peer = self.roster.meet(token, intro, now, events)
         if len(events) != before:
             self._wake(now)
-            self._withdraw(now)
-        if peer is not None and peer.ledger.version == 0 and len(events) != before:
-            self._probes.add(token)
-            key = _ACCUSED + token
-            for other in self.roster:
-                value = other.ledger.get(key)
-                if value is not None and len(value) == 4:
-                    peer.accusers[other.token] = int.from_bytes(value, "big")
-            self._judge(peer, now)
+            self._standing.tidy(now)
+            if peer is not None:
+                self._standing.meet(peer, now)
         return peer
 
     def _take_changes(self, peer: Peer, changes: list[Change], now: float, events: list[Event]) -> None:
-        plain = [change for change in changes if change[0][:1] != _INTERNAL]
+        plain = [change for change in changes if change[0][:1] != INTERNAL]
         if len(plain) != len(changes):
-            for key, value in changes:
-                if key[:1] == _INTERNAL:
-                    self._take_internal(peer, key, value, now, events)
+            for change in changes:
+                if change[0][:1] == INTERNAL:
+                    self._standing.take(peer, change, now, events)
         if plain:
             events.append(Changed(peer, plain))
-
-    def _take_internal(self, peer: Peer, key: bytes, value: bytes | None, now: float, events: list[Event]) -> None:
-        number = int.from_bytes(value, "big") if value is not None and len(value) == 4 else None
-        if key == _INCARNATION and number is not None:
-            self._hear_incarnation(peer, number, now, events)
-        elif key == _LEFT and value is not None:
-            self._has_left(peer, now, events)
-        elif key[:2] == _ACCUSED:
-            token = key[2:]
-            if token == self.me.token:
-                if number is not None and number >= self.me.incarnation:
-                    self._refute(number, now)
-                return
-            target = self.roster.get(token)
-            if target is None:
-                return
-            if number is None:
-                target.accusers.pop(peer.token, None)
-            else:
-                target.accusers[peer.token] = number
-                self._judge(target, now)
-
-    def _judge(self, peer: Peer, now: float) -> None:
-        if peer.status is Status.ALIVE and peer.accused:
-            self.counters.suspicions += 1
-            self.roster.set_status(peer, Status.SUSPECT, now)
-            self._suspicions.start(peer.token, now, ours=self.me.token in peer.accusers)
-
-    def _accuse(self, peer: Peer, now: float) -> None:
-        me = self.me
-        peer.accusers[me.token] = peer.incarnation
-        # More would not make it shorter.
-        if peer.accused <= self._timing.confirmations + 1:
-            self._accused.add(peer.token)
-            me.ledger.mark(_ACCUSED + peer.token, peer.incarnation.to_bytes(4, "big"))
-            self._own_changed(now)
-        self._judge(peer, now)
-
-    def _hear_incarnation(self, peer: Peer, incarnation: int, now: float, events: list[Event]) -> None:
-        if incarnation <= peer.incarnation or peer is self.me:
-            return
-        peer.incarnation = incarnation
-        if peer.accused or peer.status is Status.LEFT:
-            return
-        self._withdraw_of(peer.token, now)
-        if peer.status is Status.SUSPECT:
-            self._suspicions.drop(peer.token)
-            self.roster.set_status(peer, Status.ALIVE, now)
-        elif peer.status is Status.UNREACHABLE:
-            self.roster.set_status(peer, Status.ALIVE, now)
-            self._wake(now)
-            self._probes.add(peer.token)
-            events.append(BecameReachable(peer))
-
-    def _die(self, peer: Peer, now: float, events: list[Event]) -> None:
-        self.counters.deaths += 1
-        self._suspicions.drop(peer.token)
-        self.roster.set_status(peer, Status.UNREACHABLE, now)
-        events.append(BecameUnreachable(peer))
-
-    def _has_left(self, peer: Peer, now: float, events: list[Event]) -> None:
-        if peer.status is Status.LEFT:
-            return
-        self._suspicions.drop(peer.token)
-        self.roster.set_status(peer, Status.LEFT, now)
-        self._wake(now)
-        self._withdraw_of(peer.token, now)
-        events.append(Left(peer))
-
-    def _withdraw_of(self, token: bytes, now: float) -> None:
-        if token in self._accused:
-            self._accused.discard(token)
-            self.me.ledger.remove(_ACCUSED + token)
-            self._own_changed(now)
-
-    def _withdraw(self, now: float) -> None:
-        # Somebody was removed: what we said of him, and what we were about to do, is void.
-        for token in [token for token in self._accused if self.roster.get(token) is None]:
-            self._withdraw_of(token, now)
-        for suspicion in self._suspicions:
-            if self.roster.get(suspicion.token) is None:
-                self._suspicions.drop(suspicion.token)
 
     # Inside: what is known of us
 
@@ -676,15 +565,6 @@ class Member:
         self._active_until = now + self._timing.active
         if self._syncs(now):
             self._beat = min(self._beat, max(now, self._next_sync))
-
-    def _refute(self, incarnation: int, now: float) -> None:
-        me = self.me
-        if incarnation < me.incarnation or incarnation >= MAX_INCARNATION or self._phase is not _Phase.IN:
-            return
-        self.counters.refutations += 1
-        me.incarnation = incarnation + 1
-        me.ledger.mark(_INCARNATION, me.incarnation.to_bytes(4, "big"))
-        self._own_changed(now)
 
     def _replaced(self, generation: int, now: float, events: list[Event]) -> None:
         """
@@ -702,23 +582,18 @@ class Member:
             self._begin_again(attrs.evolve(life, generation=generation + 1), now)
             return
         self._phase = _Phase.OUT
-        self._parcels.clear()
         events.append(Superseded(generation))
 
     def _begin_again(self, life: Life, now: float) -> None:
         life = attrs.evolve(life, token=self._random.randbytes(TOKEN_SIZE))
         former = self.me.ledger
-        self._parcels.clear()
-        self._sealer = self._keys.sealer(life.token)
-        self._admission.begin_again(life.token)
         self.roster.begin_again(life, now)
+        self._admission.begin_again(life.token)
+        self._outbox.begin_again()
+        self._standing.begin_again()
         for key, _, value in former:
-            if value is not None and key != _INCARNATION:
+            if value is not None and key != INCARNATION:
                 self.me.ledger.mark(key, value)
-        for token in self._accused:
-            peer = self.roster.get(token)
-            if peer is not None:
-                peer.accusers[life.token] = peer.incarnation
         self._own_changed(now)
 
     # Inside: the timer
@@ -732,7 +607,7 @@ class Member:
         number = self._next_number()
         self._probes.start(number, peer.token, now)
         self._ping(peer, number, now)
-        self._offer(self._to(peer, now), now)
+        self._offer(self._outbox.to(peer, now), now)
 
     def _insist(self, token: bytes, number: int, now: float) -> None:
         target = self.roster.get(token)
@@ -741,7 +616,7 @@ class Member:
         self._ping(target, number, now)
         relays = [peer for peer in self.roster.up.values() if peer is not target and peer.status is Status.ALIVE]
         for relay in self._random.sample(relays, min(self._timing.relays, len(relays))):
-            self._to(relay, now).add(codec.write_relay(number, token))
+            self._outbox.to(relay, now).add(codec.write_relay(number, token))
             self._probes.asked(number)
 
     def _probe_failed(self, token: bytes, started: float, number: int, now: float, events: list[Event]) -> None:
@@ -749,21 +624,7 @@ class Member:
         if peer is None or not peer.is_up or peer.heard > started:
             return
         self.counters.failed_probes += 1
-        self._accuse(peer, now)
-
-    def _pursue(self, now: float, events: list[Event]) -> None:
-        # Who is suspected himself may not be there to share a suspicion.
-        possible = 1 + sum(1 for peer in self.roster.up.values() if peer.status is Status.ALIVE)
-        for suspicion in self._suspicions:
-            peer = self.roster.get(suspicion.token)
-            if peer is None:
-                self._suspicions.drop(suspicion.token)
-                continue
-            if now >= suspicion.started + suspicion_time(self._timing, peer.accused, possible):
-                self._die(peer, now, events)
-            elif now >= suspicion.ping:
-                suspicion.ping = now + suspicion.pause
-                self._ping(peer, self._next_number(), now)
+        self._standing.accuse(peer, now)
 
     def _retry(self, now: float) -> None:
         gone = [peer for peer in self.roster.others() if peer.status is Status.UNREACHABLE]
@@ -771,7 +632,7 @@ class Member:
         for peer in sorted(gone, key=lambda peer: retried.get(peer.token, 0.0))[: self._timing.relays]:
             retried[peer.token] = now
             self._ping(peer, self._next_number(), now)
-            self._to(peer, now).add(codec.write_offer(self.roster.fingerprint()))
+            self._outbox.to(peer, now).add(codec.write_offer(self.roster.fingerprint()))
         if len(retried) > 2 * len(gone):
             tokens = {peer.token for peer in gone}
             self._retried = {token: when for token, when in retried.items() if token in tokens}
@@ -779,21 +640,19 @@ class Member:
     def _try_seeds(self, now: float) -> None:
         members = {peer.life.address for peer in self.roster.up.values()}
         ours = self.me.life.address
-        # Some may have answered already, and wait for their cookie.
-        tokens = {session.address: session.token for session in self._admission.sessions.values() if session.owed}
         for address in self._seeds.choose(now, members):
             if address != ours:
-                self._parcel(tokens.get(address, NOBODY), address, now)
+                self._outbox.at_seed(address, now)
 
     def _end_errands(self, now: float) -> None:
         for number, errand in list(self._errands.items()):
             if errand.until <= now:
                 del self._errands[number]
-                self._reply(errand.session, now).add(codec.write_nack(errand.number))
+                self._outbox.reply(errand.session, now).add(codec.write_nack(errand.number))
 
     def _say_goodbye(self, now: float, events: list[Event]) -> None:
         if not self._goodbyes or now >= self._goodbye_until:
-            self._seal()
+            self._outbox.seal()
             self._phase = _Phase.OUT
             events.append(Departed(self._told))
             return
@@ -802,14 +661,14 @@ class Member:
             # The change goes with it, so that whoever hears this can tell others.
             before = self.me.ledger.version - 1
             for number, peer in self._goodbyes.items():
-                parcel = self._to(peer, now)
+                parcel = self._outbox.to(peer, now)
                 parcel.add(codec.write_leave(number))
                 sync.write_blocks(parcel, [sync.Gift(self.me, before, True)], 1, self.counters)
 
     # Inside: sending
 
     def _ping(self, peer: Peer, number: int, now: float) -> None:
-        parcel = self._to(peer, now)
+        parcel = self._outbox.to(peer, now)
         if not peer.is_up or peer.status is Status.SUSPECT:
             # Before the ping, so that its answer has the new incarnation.
             parcel.add(codec.write_accuse(peer.incarnation))
@@ -817,52 +676,23 @@ class Member:
 
     def _offer(self, parcel: Parcel, now: float) -> None:
         if now < self._active_until:
-            for digest in self.roster.digests(self._capacity):
+            for digest in self.roster.digests(self._outbox.capacity):
                 parcel.add(digest)
         else:
             parcel.add(codec.write_offer(self.roster.fingerprint()))
+
+    def _end(self) -> None:
+        # The end of a call: what was said in it leaves, unless it was found that we have no say any more.
+        if self._phase is _Phase.OUT:
+            self._outbox.clear()
+        else:
+            self._outbox.seal()
 
     def _next_number(self) -> int:
         self._number = number = self._number % 0xFFFFFFFF + 1
         return number
 
-    def _to(self, peer: Peer, now: float) -> Parcel:
-        return self._parcel(peer.token, peer.life.address, now)
-
-    def _reply(self, session: Session, now: float) -> Parcel:
-        return self._parcel(session.token, session.address, now)
-
-    def _bare(self, token: bytes, address: Address, now: float) -> Parcel:
-        return self._parcels.setdefault((token, address), Parcel(token, address, self._capacity))
-
-    def _parcel(self, token: bytes, address: Address, now: float) -> Parcel:
-        parcel = self._parcels.get((token, address))
-        if parcel is not None:
-            return parcel
-        parcel = self._parcels[token, address] = Parcel(token, address, self._capacity)
-        session = self._admission.sessions.get(token)
-        if session is None or self.roster.get(token) is None:
-            parcel.add(codec.write_cookie(self._admission.cookie(address, now)))
-        if session is None or not session.confirmed:
-            if session is not None and session.owed is not None:
-                parcel.add(codec.write_echo(session.owed))
-            parcel.add(codec.write_intro(self.me.life, self.me.incarnation))
-        return parcel
-
-    def _seal(self) -> None:
-        if self._phase is _Phase.OUT:
-            self._parcels.clear()
-            return
-        counters = self.counters
-        for parcel in self._parcels.values():
-            for sections in parcel.take():
-                data = self._sealer.seal(parcel.token, sections)
-                counters.datagrams_out += 1
-                counters.bytes_out += len(data)
-                self._outgoing.append((data, parcel.address))
-        self._parcels.clear()
-
 
 def _check(key: bytes) -> None:
-    if not key or key[:1] == _INTERNAL:
+    if not key or key[:1] == INTERNAL:
         raise ValueError("a key is not empty and does not begin with a zero byte")
