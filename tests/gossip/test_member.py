@@ -15,7 +15,21 @@ from pico.gossip.limits import Limits
 from pico.gossip.member import Member
 from pico.gossip.peer import Status
 from pico.gossip.seal import NOBODY, Keys, Sealer, read_envelope
-from pico.gossip.sections import Accuse, Ack, Address, Cookie, Digest, Echo, Intro, Life, Nack, Ping, Section, Stale
+from pico.gossip.sections import (
+    Accuse,
+    Ack,
+    Address,
+    Block,
+    Cookie,
+    Digest,
+    Echo,
+    Intro,
+    Life,
+    Nack,
+    Ping,
+    Section,
+    Stale,
+)
 from pico.testing import DatagramNetwork, DatagramSocket, MemoryGroup
 
 KEYS = Keys()
@@ -343,6 +357,30 @@ class ActingTests(SynchronousTestCase):
         self.assertEqual([("one", 6000)] * 2, [(event.peer.id, event.lacking) for event in found])
         self.one.say(codec.write_digest(bytes(8), b"\xff" * 8, [codec.write_entry(b"nobody..", 10)]), now=20.0)
         self.assertEqual(2, len([event for event in self.one.events if isinstance(event, FarBehind)]))
+
+    def test_turns(self) -> None:
+        """
+        When not everything fits into an answer, everybody's keys have their turn sooner or later.
+        """
+        member = make(limits=Limits(max_datagrams=1))
+        others = [Other(member, f"other {number}", number) for number in range(10, 20)]
+        for other in others:
+            other.join()
+            peer = member.roster.find(other.life.id)
+            assert peer is not None
+            for number in range(30):
+                peer.ledger.put(b"%d" % number, bytes(40))
+        given = set()
+        for _ in range(100):
+            for section in self.blocks_of(others[0].say(codec.write_digest(bytes(8), b"\xff" * 8, []))):
+                given.add(section.token)
+        self.assertEqual(11, len(given))
+
+    def blocks_of(self, sections: list[Section]) -> list[Block]:
+        """
+        The blocks among sections.
+        """
+        return [section for section in sections if isinstance(section, Block)]
 
     def test_timer(self) -> None:
         """
