@@ -10,11 +10,12 @@ from itertools import product
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from pico.gossip.codec import read
 from pico.gossip.events import BecameReachable, BecameUnreachable, Changed, Departed, Event, Joined, Removed, Superseded
 from pico.gossip.ledger import KEPT_DELETED, LedgerFull
 from pico.gossip.limits import DEFAULT_LIMITS, DEFAULT_TIMING
 from pico.gossip.peer import Status
-from pico.gossip.sections import Address
+from pico.gossip.sections import Address, Digest, Offer
 from pico.testing import MemoryGroup, MemoryMember
 
 #: Where a test waits until somebody is forgotten, that takes ten seconds instead of a minute.
@@ -159,6 +160,30 @@ class SpreadingTests(SynchronousTestCase):
         one.delete("b")
         group.advance(1)
         self.assertEqual([(b"a", b"1"), (b"b", b"1"), (b"a", b"2"), (b"b", None)], seen)
+
+    def test_fanout(self) -> None:
+        """
+        For a second after a change each member begins three exchanges an interval, at rest one.
+        """
+        group = MemoryGroup(secrets=[])
+        members = group.start_many(5)
+        group.advance(2)
+        begun = {"digests": 0, "offers": 0}
+
+        def watch(source: Address, data: bytes, to: Address) -> None:
+            sections = read(data[23:])
+            begun["digests"] += any(isinstance(section, Digest) for section in sections)
+            begun["offers"] += any(isinstance(section, Offer) for section in sections)
+
+        group.network.watch = watch
+        group.advance(5)
+        self.assertEqual(0, begun["digests"])
+        self.assertTrue(5 * 5 * 9 < begun["offers"] < 5 * 5 * 11, begun)
+        members[0].put("key", "value")
+        group.advance(0.5)
+        begun["digests"] = 0
+        group.advance(0.5)
+        self.assertTrue(5 * 0.5 * 24 < begun["digests"] < 5 * 0.5 * 36, begun)
 
     def test_quiet(self) -> None:
         """
@@ -396,7 +421,7 @@ class PartitionTests(SynchronousTestCase):
 
     def test_one_way(self) -> None:
         """
-        Who reaches some of the others only is not held for dead, because those ask for the rest.
+        Who reaches some of the others only is not even suspected, because those ask for the rest.
         """
         group = MemoryGroup()
         members = group.start_many(6)
@@ -404,6 +429,7 @@ class PartitionTests(SynchronousTestCase):
         group.network.partition([hosts[0]], [hosts[1]])
         group.advance(30)
         self.assertTrue(everybody_knows(members))
+        self.assertEqual(0, sum(member.core.counters.failed_probes for member in members))
         members[0].put("key", "value")
         group.until(lambda: everybody_agrees(members), within=1)
 

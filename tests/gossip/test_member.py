@@ -346,6 +346,22 @@ class ActingTests(SynchronousTestCase):
         self.two.say(codec.write_ack(0, 1), now=1.1)
         self.assertIs(Status.ALIVE, peer.status)
 
+    def test_suspect_is_pinged(self) -> None:
+        """
+        A suspect is told that it is one before it is pinged, so that its answer says otherwise.
+        """
+        peer = self.member.roster.find("two")
+        assert peer is not None
+        now = 10.0
+        while peer.status is not Status.SUSPECT:
+            # The pings of the rounds are not answered.
+            now += 0.02
+            self.member.handle_timer(now)
+            found = self.two.hear()
+            self.assertLess(now, 12.0)
+        # This happened in the same call.
+        self.assertEqual([Accuse, Ping], kinds(found)[:2])
+
     def test_far_behind(self) -> None:
         """
         Who lacks very much is told once in a while, and with whom to exchange states.
