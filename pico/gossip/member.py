@@ -444,15 +444,14 @@ class Member:
                 parcel.add(section)
 
     def _greet(self, session: Session, peer: Peer, now: float) -> None:
-        # It has not heard us before: begin with all that we have to say.
+        # It has not heard us before: say again what we may have said in vain.
         parcel = self._outbox.reply(session, now)
         for probe in self._probes.of(peer.token):
             parcel.add(codec.write_ping(probe.number))
         for number, other in self._goodbyes.items():
             if other is peer:
                 parcel.add(codec.write_leave(number))
-        for digest in self.roster.digests(self._outbox.capacity):
-            parcel.add(digest)
+        self._offer(parcel, now)
 
     def _answer_suspect(self, session: Session, peer: Peer, now: float) -> None:
         if peer.status is not Status.LEFT and now - session.accused >= self._timing.interval / _BEATS:
