@@ -10,12 +10,13 @@ COMPILED_STAMP := $(COMPILED)/.installed
 COMPILED_SYSTEM := $(addprefix tests.system.test_,bodies endings failures nginx sharing streaming upgrade)
 SOURCES := setup.py $(shell find pico -name '*.py')
 
-.PHONY: help demo test system docs compiled test-compiled lint types coverage bench interop news format clean
+.PHONY: help demo test system simulation docs compiled test-compiled lint types coverage bench interop news format clean
 
 help:
 	@printf "make %-14s%s\n" demo "run a node, a sample service and an agent, until Ctrl-C"
 	@printf "make %-14s%s\n" test "run the unit tests"
 	@printf "make %-14s%s\n" system "run the system tests: real processes and sockets (needs nginx, prometheus, logrotate)"
+	@printf "make %-14s%s\n" simulation "run the long simulations of many members in memory (some minutes)"
 	@printf "make %-14s%s\n" docs "build the manual as a site, into docs/_build/html"
 	@printf "make %-14s%s\n" compiled "install Pico with its hot modules compiled, into $(COMPILED) (needs a C compiler)"
 	@printf "make %-14s%s\n" test-compiled "run the unit tests against it, and the system tests of the proxy's ways"
@@ -77,6 +78,9 @@ $(DOCS_STAMP): $(STAMP)
 docs: $(DOCS_STAMP)
 	@$(BIN)/sphinx-build -q -E -W --keep-going -n -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html is the manual"
+
+simulation: $(STAMP)
+	@$(BIN)/python -m twisted.trial --reporter=verbose tests.simulation
 
 lint: $(STAMP)
 	@$(BIN)/ruff check pico twisted tests setup.py && $(BIN)/ruff format --check pico twisted tests setup.py

@@ -1,5 +1,6 @@
 """
-The names of all unit test packages and modules: everything below ``tests`` but the system tests.
+The names of all unit test packages and modules: everything below ``tests`` but the system tests and the long
+simulations.
 
 ``python -m tests.units`` prints them, for trial.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_APART = {"system", "interop"}
+_APART = {"system", "interop", "simulation"}
 
 
 def units() -> list[str]:

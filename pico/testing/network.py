@@ -1,5 +1,5 @@
 """
-Hosts in memory, each with a reactor, on one clock.
+Hosts in memory, each with a reactor for TCP and UDP, on one clock.
 
 Code that takes a reactor can run on a :class:`MemoryHost` as it is, with
 :func:`pico.net.ports.listen_tcp` and :func:`pico.net.ports.make_client_endpoint`. Hosts find each
@@ -36,13 +36,16 @@ from twisted.internet.interfaces import (
     IReactorPluggableNameResolver,
     IReactorTCP,
     IReactorTime,
+    IReactorUDP,
     IResolutionReceiver,
+    IUDPTransport,
 )
-from twisted.internet.protocol import ClientFactory, Protocol, ServerFactory
+from twisted.internet.protocol import AbstractDatagramProtocol, ClientFactory, Protocol, ServerFactory
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pico.testing.datagrams import DatagramNetwork, DatagramSocket
 from pico.testing.pipe import MemoryPipe, MemoryTransport, pump
 
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")
@@ -55,6 +58,7 @@ class MemoryNetwork:
 
     :param pipe_capacity: bytes on the way in each direction of a connection.
     :ivar pipes: the connections that exist.
+    :ivar datagrams: what carries datagrams between the hosts; none is lost before it is told to lose some.
     """
 
     def __init__(self, clock: Clock | None = None, *, pipe_capacity: int = 65536) -> None:
@@ -63,6 +67,7 @@ class MemoryNetwork:
         self._pipe_capacity = pipe_capacity
         self._hosts: dict[str, MemoryHost] = {}
         self._cuts: set[frozenset[MemoryHost]] = set()
+        self.datagrams = DatagramNetwork(self.clock, is_cut=self._cuts_off)
 
     def host(self, name: str) -> MemoryHost:
         """
@@ -126,6 +131,9 @@ class MemoryNetwork:
                 return host
         return None
 
+    def _cuts_off(self, one: str, other: str) -> bool:
+        return bool(self._cuts) and frozenset((self.find(one), self.find(other))) in self._cuts
+
     def _freeze(self) -> None:
         for pipe in self.pipes:
             ends = (self.find(pipe.left.getHost().host), self.find(pipe.right.getHost().host))
@@ -137,10 +145,10 @@ class MemoryNetwork:
         return pipe
 
 
-@implementer(IReactorTCP, IReactorTime, IReactorPluggableNameResolver)
+@implementer(IReactorTCP, IReactorUDP, IReactorTime, IReactorPluggableNameResolver)
 class MemoryHost:
     """
-    One host: a reactor for TCP and time.
+    One host: a reactor for TCP, UDP and time.
 
     :ivar address: its IPv4 address.
     :ivar ports: what listens here, by port number.
@@ -176,6 +184,20 @@ class MemoryHost:
         """
         made = MemoryConnector(self, host, port, factory, timeout)
         made.connect()
+        return made
+
+    def listenUDP(
+        self,
+        port: int,
+        protocol: AbstractDatagramProtocol,
+        interface: str = "",
+        maxPacketSize: int = 8192,  # noqa: N803 - Twisted's name
+    ) -> MemoryDatagramPort:
+        """
+        Take datagrams on a port of this host; 0 for any. What goes to the host itself comes from its own address.
+        """
+        made = MemoryDatagramPort(self, port or self.free_port(), protocol, interface, maxPacketSize)
+        made.startListening()
         return made
 
     def free_port(self) -> int:
@@ -270,6 +292,81 @@ class MemoryPort:
         Whether connections to ``address`` come here.
         """
         return self._interface in (*_EVERY_ADDRESS, address)
+
+
+@implementer(IListeningPort, IUDPTransport)
+class MemoryDatagramPort:
+    """
+    A UDP port of a :class:`MemoryHost`.
+    """
+
+    def __init__(
+        self, host: MemoryHost, port: int, protocol: AbstractDatagramProtocol, interface: str, max_size: int
+    ) -> None:
+        self.protocol = protocol
+        self._host = host
+        self._port = port
+        self._interface = interface
+        self._max_size = max_size
+        self._socket: DatagramSocket | None = None
+
+    def startListening(self) -> None:
+        """
+        Take the port.
+        """
+        address = (self._host.address, self._port)
+        try:
+            self._socket = self._host.network.datagrams.open(address, self._received)
+        except ValueError:
+            in_use = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+            raise CannotListenError(self._interface, self._port, in_use) from None
+        self.protocol.makeConnection(self)
+
+    def stopListening(self) -> Deferred[None]:
+        """
+        Give the port back.
+        """
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+            self.protocol.doStop()
+        return succeed(None)
+
+    def write(self, packet: bytes, addr: tuple[str, int] | None) -> None:
+        """
+        Send a datagram.
+        """
+        if addr is None or self._socket is None:
+            raise RuntimeError("the port is closed, or there is no address")
+        host, port = addr
+        self._socket.send(packet, (self._host.address if host in _LOOPBACK else host, port))
+
+    def getHost(self) -> IPv4Address:
+        """
+        The address on which this listens.
+        """
+        host = "0.0.0.0" if self._interface in _EVERY_ADDRESS else self._interface
+        return IPv4Address("UDP", host, self._port)
+
+    def connect(self, host: str, port: int) -> None:
+        """
+        Not here.
+        """
+        raise NotImplementedError
+
+    def getBroadcastAllowed(self) -> bool:  # noqa: N802 - Twisted's name
+        """
+        There is no broadcast.
+        """
+        return False
+
+    def setBroadcastAllowed(self, enabled: bool) -> None:  # noqa: N802 - Twisted's name
+        """
+        There is no broadcast.
+        """
+
+    def _received(self, data: bytes, source: tuple[str, int]) -> None:
+        self.protocol.datagramReceived(data[: self._max_size], source)
 
 
 class _State(enum.Enum):
