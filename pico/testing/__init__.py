@@ -1,10 +1,11 @@
 """
 Doubles for tests of anything that speaks over a Twisted transport: no sockets, no real time, no luck.
 
-Unlike the stock doubles these show back-pressure, half-close and broken connections as TCP does. They
-import ``pico.net`` at most, and everything that is public is here.
+Unlike the stock doubles these show back-pressure, half-close and broken connections as TCP does.
+Everything that is public is here.
 """
 
+from pico.testing.members import StaticMembers
 from pico.testing.network import MemoryConnector, MemoryHost, MemoryNetwork, MemoryPort
 from pico.testing.pipe import MemoryPipe, MemoryTransport, pump
 from pico.testing.protocols import HalfCloseRecordingProtocol, RecordingProducer, RecordingProtocol
@@ -19,5 +20,6 @@ __all__ = [
     "MemoryTransport",
     "RecordingProducer",
     "RecordingProtocol",
+    "StaticMembers",
     "pump",
 ]
