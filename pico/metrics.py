@@ -14,7 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import attrs
 from prometheus_client import CollectorRegistry
@@ -68,9 +68,9 @@ class Kind:
     The types of metrics, as Prometheus calls them.
     """
 
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
+    COUNTER: Final = "counter"
+    GAUGE: Final = "gauge"
+    HISTOGRAM: Final = "histogram"
 
 
 @attrs.frozen
