@@ -51,11 +51,13 @@ $(COMPILED_STAMP): $(STAMP) $(SOURCES)
 compiled: $(COMPILED_STAMP)
 	@echo "$(COMPILED)/bin/pico is Pico, compiled"
 
-# From a directory where the source is not: there Python would take it instead of what is installed.
+# From a directory where the source is not: there Python would take it instead of what is installed. The tests that are
+# left out read the source.
 test-compiled: $(COMPILED_STAMP)
 	@mkdir -p $(COMPILED)/tree && for part in tests docs etc; do ln -sfn ../../$$part $(COMPILED)/tree/$$part; done
 	@cd $(COMPILED)/tree && ../bin/python -c 'from pico.wire.compiled import COMPILED; assert COMPILED' && \
-	  ../bin/python -m twisted.trial --reporter=text $$(../bin/python -m tests.units) && \
+	  ../bin/python -m twisted.trial --reporter=text \
+	  $$(../bin/python -m tests.units | tr ' ' '\n' | grep -Ev '^tests\.test_(house|imports|.*_page)$$') && \
 	  ../bin/python -m twisted.trial --reporter=text $(COMPILED_SYSTEM)
 
 demo: $(STAMP)

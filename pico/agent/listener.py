@@ -11,7 +11,6 @@ import attrs
 from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
 from twisted.logger import Logger
 
-from pico.agent.backend import ServiceBackend
 from pico.agent.events import RequestServed
 from pico.agent.headers import request_lines, response_lines
 from pico.log.escape import cut, text_of
@@ -49,6 +48,17 @@ _TROUBLE: dict[FailureKind | None, str] = {
 
 #: Failures after which the service has certainly seen nothing of the request.
 _UNSEEN = {FailureKind.UNREACHABLE: b"unreachable", FailureKind.CONNECT_TIMEOUT: b"timeout"}
+
+
+class Service(Backend, Protocol):
+    """
+    The connections to the service, which the listener owns.
+    """
+
+    def stop(self) -> None:
+        """
+        Close idle connections for good.
+        """
 
 
 class Incoming(Protocol):
@@ -101,7 +111,7 @@ class AgentListener:
         self,
         settings: ListenerSettings,
         *,
-        backend: ServiceBackend,
+        backend: Service,
         access_log: AccessLog,
         cache: HeaderCache,
         clock: IReactorTime,
@@ -121,13 +131,6 @@ class AgentListener:
         self._on_served = on_served
         self._tally = tally
         self.retry_buffer = settings.retry_buffer
-
-    @property
-    def backend(self) -> ServiceBackend:
-        """
-        The connections to the service.
-        """
-        return self._backend
 
     def serve(self, stream: Incoming) -> None:
         """

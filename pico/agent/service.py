@@ -226,10 +226,14 @@ def make_agent(
     metrics = metrics or Metrics()
     tallies = Tallies(metrics, "pico_agent", ["endpoint"]) if config.server.enabled else None
     listeners = []
+    backends = []
     for listener in config.listeners:
         tally = tallies.of(listener.endpoint_id) if tallies is not None else None
         access_log = _access_log(listener, config.log)
-        served = _make_listener(listener, reactor, clock, deadlines, access_log, on_event if requests else None, tally)
+        backend, served = _make_listener(
+            listener, reactor, clock, deadlines, access_log, on_event if requests else None, tally
+        )
+        backends.append((listener.endpoint_id, backend))
         tunnel = Listener(
             listener.endpoint_id,
             dialer=dialer,
@@ -245,7 +249,7 @@ def make_agent(
     own_port = None
     if config.server.enabled:
         watch_endpoints(metrics, endpoints)
-        watch_services(metrics, [(tunnel.endpoint, served.backend) for tunnel, served in listeners])
+        watch_services(metrics, backends)
         watch_process(metrics)
         try:
             address = parse_address(config.server.bind_addr)
@@ -263,7 +267,7 @@ def _make_listener(
     access_log: AccessLog,
     on_served: Callable[[RequestServed], None] | None,
     tally: Tally | None,
-) -> AgentListener:
+) -> tuple[ServiceBackend, AgentListener]:
     try:
         service = parse_service(config.addr)
     except ValueError as error:
@@ -281,7 +285,7 @@ def _make_listener(
         clock=clock,
         deadlines=deadlines,
     )
-    return AgentListener(
+    listener = AgentListener(
         ListenerSettings(
             endpoint=config.endpoint_id,
             service=str(service),
@@ -298,6 +302,7 @@ def _make_listener(
         on_served=on_served,
         tally=tally,
     )
+    return backend, listener
 
 
 def _access_log(listener: ListenerConfig, log: Log) -> AccessLog:

@@ -11,9 +11,8 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.agent.backend import ServiceBackend
 from pico.agent.headers import fate_of
-from pico.agent.listener import AgentListener, ListenerSettings
+from pico.agent.listener import AgentListener, ListenerSettings, Service
 from pico.config.sections import Log
 from pico.log.records import AccessRecord
 from pico.log.redaction import MASK, Redaction
@@ -62,7 +61,7 @@ class AccessTests(SynchronousTestCase):
         settings = AccessLogSettings(redaction=Redaction(Log().redact), enabled=enabled)
         listener = AgentListener(
             ListenerSettings(endpoint="e", service="http://localhost:4000", server=ServerSettings()),
-            backend=cast(ServiceBackend, cast(object, self.service)),
+            backend=cast(Service, self.service),
             access_log=AccessLog(settings, "proxy.http.access"),
             cache=self.world.cache,
             clock=self.world.clock,

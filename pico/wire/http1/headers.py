@@ -150,7 +150,7 @@ class Fields:
         """
         The section that begins with another line, one without a role, and goes on with this.
         """
-        fields = Fields.__new__(Fields)
+        fields = Fields([])
         fields.headers = [header, *self.headers]
         fields.host = self.host
         fields.host_fault = self.host_fault
@@ -159,7 +159,6 @@ class Fields:
         fields.words = self.words
         fields.expect = self.expect
         fields.upgrade = self.upgrade
-        fields.note = None
         fields.rest = self
         return fields
 
