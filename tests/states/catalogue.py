@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.states.explore import Machine, explore
 from tests.states.http1 import CLIENT, SERVER
+from tests.states.link_auth import LINK_AUTH
 from tests.states.pages import index, page
 from tests.states.timed import DEPARTURE, KEEPALIVE, PATIENCE
 from tests.states.yamux import STREAM
@@ -16,7 +17,7 @@ from tests.states.yamux import STREAM
 #: Where the pages are.
 FOLDER = Path(__file__).parent.parent.parent / "docs" / "states"
 
-MACHINES: tuple[Machine[Any], ...] = (SERVER, CLIENT, STREAM, PATIENCE, KEEPALIVE, DEPARTURE)
+MACHINES: tuple[Machine[Any], ...] = (SERVER, CLIENT, STREAM, PATIENCE, KEEPALIVE, DEPARTURE, LINK_AUTH)
 
 
 def pages() -> dict[str, str]:
