@@ -21,7 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pico.client.dialer import DialError, Tunnel, TunnelUser
-from pico.client.leaving import Leaving
+from pico.tunnel.leaving import Leaving
 from pico.tunnel.stream import TunnelStream
 from pico.wire.dialling import Backoff, Patience, Verdict, verdict
 

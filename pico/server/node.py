@@ -35,10 +35,10 @@ from pico.server.anyone import Anyone
 from pico.server.service import Binding, NodeService
 from pico.server.view import NodeView
 from pico.tunnel.session import TunnelSettings
+from pico.tunnel.supply import SupplySettings
 from pico.upstream.port import UpstreamPort, UpstreamPortSettings
 from pico.upstream.registry import Registry
 from pico.upstream.traffic import TrafficSettings
-from pico.upstream.tunnel import PoolSettings
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits as HTTPLimits
 from pico.wire.yamux.limits import Limits as YamuxLimits
@@ -105,7 +105,7 @@ def make_server(
                     max_buffered=config.upstream.max_buffered,
                 ),
             ),
-            pool=PoolSettings(
+            pool=SupplySettings(
                 idle_streams=config.upstream.idle_streams,
                 idle_timeout=config.upstream.idle_stream_timeout,
                 limits=limits,

@@ -224,6 +224,13 @@ class TunnelSession:
         """
         return self.get_peer()
 
+    def find(self, stream_id: int) -> TunnelStream | None:
+        """
+        The stream of that number, while it is alive on the wire.
+        """
+        core = self._core.streams.get(stream_id)
+        return cast("TunnelStream | None", core.owner) if core is not None else None
+
     # Verbs
 
     def open_stream(self) -> TunnelStream:

@@ -156,6 +156,7 @@ class TunnelStream:
         "_core",
         "_flow",
         "_held",
+        "_held_back",
         "_life",
         "_paused",
         "_peer_end",
@@ -183,6 +184,7 @@ class TunnelStream:
         self._flow = Flow.NONE
         self._producer: IPushProducer | None = None
         self._held: deque[bytes] | None = None
+        self._held_back = False
         self._paused = False
         self._reason: Failure | None = None
 
@@ -326,7 +328,7 @@ class TunnelStream:
             return
         self._producer = cast(IPushProducer, producer)
         self._flow = _RUNNING
-        if self._core.queued > HIGH_WATER:
+        if self._core.queued > HIGH_WATER or self._held_back:
             self._flow = Flow.FULL
             self.session.full.append(self)
             self.session.flush_soon()
@@ -339,6 +341,27 @@ class TunnelStream:
         self._flow = Flow.NONE
         if self._writing is Writing.LAST:
             self._finish()
+
+    def hold_back(self) -> None:
+        """
+        Pause the producer at the end of this turn, however little is queued, and until :meth:`go_ahead`.
+        """
+        self._held_back = True
+        if self._flow is _RUNNING:
+            self._flow = Flow.FULL
+            self.session.full.append(self)
+            self.session.flush_soon()
+
+    def go_ahead(self) -> None:
+        """
+        Let the producer go on again, at the end of this turn, as far as the queue allows.
+        """
+        if self._held_back:
+            self._held_back = False
+            if self._core.queued > LOW_WATER:
+                self._yamux.notify(self._core, LOW_WATER)
+            else:
+                self.session.call_at_end(self.queue_drained)
 
     # IPushProducer
 
@@ -421,7 +444,7 @@ class TunnelStream:
         After a flush: pause the producer if too much is left.
         """
         if self._flow is Flow.FULL and self._producer is not None:
-            if self._core.queued > HIGH_WATER:
+            if self._core.queued > HIGH_WATER or self._held_back:
                 self._flow = Flow.PAUSED
                 self._yamux.notify(self._core, LOW_WATER)
                 self._producer.pauseProducing()
@@ -432,7 +455,7 @@ class TunnelStream:
         """
         After a flush: there is room again.
         """
-        if self._flow is Flow.PAUSED and self._producer is not None:
+        if self._flow is Flow.PAUSED and self._producer is not None and not self._held_back:
             self._flow = _RUNNING
             self._producer.resumeProducing()
             if self._writing is Writing.LAST and self._flow is _RUNNING:

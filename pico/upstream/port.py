@@ -31,9 +31,10 @@ from pico.net.http.server import HTTPServerProtocol, ServerSettings
 from pico.net.turn import Turn
 from pico.net.websocket import WebSocketTransport
 from pico.tunnel.session import TunnelSession, TunnelSettings
+from pico.tunnel.supply import SupplySettings
 from pico.upstream.registry import Registry
 from pico.upstream.traffic import Traffic, TrafficSettings
-from pico.upstream.tunnel import PoolSettings, TunnelUpstream
+from pico.upstream.tunnel import TunnelUpstream
 from pico.wire.http1.events import RequestHead
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.websocket.handshake import check_request, refusal_lines, response_lines
@@ -66,7 +67,7 @@ class UpstreamPortSettings:
 
     server: ServerSettings
     tunnel: TunnelSettings
-    pool: PoolSettings
+    pool: SupplySettings
     max_tunnels: int = 20_000
     max_connections: int = 25_000
     traffic: TrafficSettings = attrs.field(factory=TrafficSettings)

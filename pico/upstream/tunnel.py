@@ -4,20 +4,19 @@ A tunnel as a place to send requests to.
 
 from __future__ import annotations
 
-import attrs
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import classImplements
 
-from pico.errors import TunnelBusy, TunnelError
+from pico.errors import TunnelError
 from pico.interfaces import IUpstream
 from pico.names import EndpointKey
 from pico.net.deadlines import Deadlines
 from pico.net.http.client import HTTPClientProtocol
 from pico.net.http.gateway import Acquirer, FailureKind
-from pico.net.http.pool import Pool
 from pico.tunnel.session import TunnelSession
+from pico.tunnel.stream import TunnelStream
+from pico.tunnel.supply import StreamSupply, StreamTaker, SupplySettings
 from pico.wire.http1.headers import HeaderCache
-from pico.wire.http1.limits import DEFAULT_LIMITS, Limits
 
 #: Stream ids left at which a tunnel is to be replaced.
 RETIRE = 65_536
@@ -26,55 +25,28 @@ RETIRE = 65_536
 AVOID = 1.0
 
 
-@attrs.frozen
-class PoolSettings:
-    """
-    How a tunnel's idle streams are kept.
-
-    :ivar idle_streams: how many of them.
-    :ivar idle_timeout: seconds after which one is closed.
-    :ivar max_waiting: requests that may wait until the agent has accepted streams that were opened before.
-    """
-
-    idle_streams: int = 256
-    idle_timeout: float = 60.0
-    max_waiting: int = 1024
-    limits: Limits = DEFAULT_LIMITS
-
-
 class TunnelUpstream:
     """
     One agent's tunnel for one endpoint.
 
-    Streams are opened for requests and kept for later ones when both sides allow it. The session owns the streams'
-    transport; this object owns the idle ones in its pool.
+    Streams are opened for requests and kept for later ones when both sides allow it; others may have bare streams.
 
     :ivar number: by which operators know it.
     :ivar address: ``host:port`` of the agent as this node sees it.
     :ivar version: what the agent says that it is; empty for a Piko agent.
     :ivar capabilities: what was agreed beyond Piko's bytes.
-    :ivar pool_hits: requests that went over a stream that was there already.
-    :ivar streams_opened: those that were not.
     """
 
     __slots__ = (
         "__weakref__",
-        "_cache",
         "_clock",
-        "_pool",
-        "_settings",
-        "_waiting",
+        "_supply",
         "address",
-        "available",
         "avoid_until",
         "capabilities",
-        "in_flight",
         "key",
         "number",
-        "pool_hits",
-        "requests",
         "session",
-        "streams_opened",
         "version",
     )
 
@@ -87,29 +59,54 @@ class TunnelUpstream:
         cache: HeaderCache,
         clock: IReactorTime,
         deadlines: Deadlines,
-        settings: PoolSettings,
+        settings: SupplySettings,
         number: int = 0,
         capabilities: tuple[str, ...] = (),
     ) -> None:
-        self._cache = cache
         self._clock = clock
-        self._pool = Pool(
-            size=settings.idle_streams, idle_timeout=settings.idle_timeout, clock=clock, deadlines=deadlines
-        )
-        self._settings = settings
-        self._waiting: dict[Acquirer, None] = {}
+        self._supply = StreamSupply(self, cache=cache, clock=clock, deadlines=deadlines, settings=settings)
         self.address = address
-        self.available = True
         self.avoid_until = 0.0
         self.capabilities = capabilities
-        self.in_flight = 0
         self.key = key
         self.number = number
-        self.pool_hits = 0
-        self.requests = 0
         self.session: TunnelSession | None = None
-        self.streams_opened = 0
         self.version = version
+
+    @property
+    def available(self) -> bool:
+        """
+        False from the moment on when nothing new may go to it.
+        """
+        return self._supply.available
+
+    @property
+    def in_flight(self) -> int:
+        """
+        Requests and other streams that it carries now.
+        """
+        return self._supply.in_flight
+
+    @property
+    def requests(self) -> int:
+        """
+        Each time that one was sent through it by this node.
+        """
+        return self._supply.requests
+
+    @property
+    def pool_hits(self) -> int:
+        """
+        Requests that went over a stream that was there already.
+        """
+        return self._supply.pool_hits
+
+    @property
+    def streams_opened(self) -> int:
+        """
+        All streams that were opened.
+        """
+        return self._supply.streams_opened
 
     @property
     def streams(self) -> int:
@@ -123,7 +120,7 @@ class TunnelUpstream:
         """
         Streams that are kept for a next request.
         """
-        return len(self._pool)
+        return self._supply.idle
 
     @property
     def bytes_received(self) -> int:
@@ -139,91 +136,26 @@ class TunnelUpstream:
         """
         return self.session.bytes_sent if self.session is not None else 0
 
+    # Requests
+
     def acquire(self, exchange: Acquirer, fresh: bool) -> None:
         """
         Give the exchange a stream: an idle one, or a new one, at once unless too many are waiting to be accepted.
         """
-        self.in_flight += 1
-        self.requests += 1
-        if not fresh:
-            client = self._pool.take()
-            if client is not None:
-                self.pool_hits += 1
-                exchange.connected(client)
-                return
-        self._open(exchange)
+        self._supply.acquire(exchange, fresh)
 
     def cancel(self, exchange: Acquirer) -> None:
         """
         An exchange that waited for a stream does not want it any more.
         """
-        if self._waiting.pop(exchange, self) is None:
-            self.in_flight -= 1
-
-    def room(self) -> None:
-        """
-        The agent has accepted some of the streams that it was offered: go on with the exchanges that wait.
-        """
-        for exchange in list(self._waiting):
-            del self._waiting[exchange]
-            self._open(exchange)
-            if exchange in self._waiting:
-                break
-
-    def _open(self, exchange: Acquirer) -> None:
-        session = self.session
-        try:
-            if session is None:
-                raise TunnelError("the tunnel is gone")
-            stream = session.open_stream()
-        except TunnelBusy:
-            # Too many streams are offered and not yet accepted, which is a matter of a round trip.
-            if len(self._waiting) < self._settings.max_waiting:
-                self._waiting[exchange] = None
-                return
-            self.in_flight -= 1
-            exchange.unreachable(FailureKind.OVERLOADED)
-            return
-        except TunnelError:
-            self.in_flight -= 1
-            exchange.unreachable(FailureKind.OVERLOADED if self.available else FailureKind.UNREACHABLE)
-            return
-        if session.ids_left < RETIRE and not session.going_away:
-            # An agent of Pico's dials another tunnel now and lets this one go when that stands.
-            session.go_away()
-        self.streams_opened += 1
-        client = HTTPClientProtocol(self, self, cache=self._cache, limits=self._settings.limits)
-        stream.attach(client)
-        exchange.connected(client)
-
-    def _turn_away(self) -> None:
-        """
-        Send the exchanges that wait for a stream elsewhere.
-        """
-        waiting, self._waiting = self._waiting, {}
-        for exchange in waiting:
-            self.in_flight -= 1
-            exchange.unreachable(FailureKind.UNREACHABLE)
+        self._supply.cancel(exchange)
 
     def release(self, client: HTTPClientProtocol) -> None:
         """
         Take a stream back.
         """
-        self.in_flight -= 1
-        if client.reusable and self.available:
-            self._pool.put(client)
-        else:
-            client.close()
-        session = self.session
-        if not self.in_flight and session is not None and session.going_away and not session.ids_left:
-            # Nothing can ever be opened here again; an agent that does not know better dials anew when it ends.
-            session.close()
-
-    def idle_lost(self, client: HTTPClientProtocol) -> None:
-        """
-        The agent has ended an idle stream.
-        """
-        self._pool.discard(client)
+        self._supply.release(client)
+        self._end_if_used_up()
 
     def failed(self) -> None:
         """
@@ -231,22 +163,85 @@ class TunnelUpstream:
         """
         self.avoid_until = self._clock.seconds() + AVOID
 
+    # Bare streams
+
+    def open(self, taker: StreamTaker) -> None:
+        """
+        Give a taker a stream of its own; see :meth:`pico.tunnel.supply.StreamSupply.open`.
+        """
+        self._supply.open(taker)
+
+    def mark(self, taker: StreamTaker, busy: bool) -> None:
+        """
+        Count a taker's stream as under way, or not.
+        """
+        self._supply.mark(taker, busy)
+
+    def done(self, taker: StreamTaker) -> None:
+        """
+        A taker's stream is gone, or is not wanted any more.
+        """
+        self._supply.done(taker)
+        self._end_if_used_up()
+
+    # Origin
+
+    def open_stream(self) -> TunnelStream:
+        """
+        Open a stream, and ask for another tunnel when ids run out.
+        """
+        session = self.session
+        if session is None:
+            raise TunnelError("the tunnel is gone")
+        stream = session.open_stream()
+        if session.ids_left < RETIRE and not session.going_away:
+            # An agent of Pico's dials another tunnel now and lets this one go when that stands.
+            session.go_away()
+        return stream
+
+    def refusal(self) -> FailureKind:
+        """
+        Why there was no stream.
+        """
+        available = self.session is not None and self._supply.available
+        return FailureKind.OVERLOADED if available else FailureKind.UNREACHABLE
+
+    def attach(self, stream: TunnelStream, client: HTTPClientProtocol, exchange: Acquirer) -> None:
+        """
+        Connect a stream: nothing goes before the first request.
+        """
+        stream.attach(client)
+
+    # The session's news
+
+    def room(self) -> None:
+        """
+        The agent has accepted some of the streams that it was offered: go on with those who wait.
+        """
+        self._supply.room()
+
     def leave(self) -> None:
         """
         Nothing new comes here any more: close the idle streams, so that only those at work keep the agent waiting.
         """
-        self.available = False
-        self._pool.clear()
-        self._turn_away()
+        self._supply.leave()
 
     def closed(self) -> None:
         """
         The session is gone, and its streams with it.
         """
-        self.available = False
-        self._pool.stop()
         self.session = None
-        self._turn_away()
+        self._supply.stop()
+
+    # Inside
+
+    def _end_if_used_up(self) -> None:
+        session = self.session
+        if session is None or not session.going_away or session.ids_left:
+            return
+        if not self._supply.in_flight:
+            # Nothing can ever be opened here again; an agent that does not know better dials anew when it ends.
+            session.close()
 
 
 classImplements(TunnelUpstream, IUpstream)

@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.client.dialer import DialError, Tunnel, TunnelUser
-from pico.client.leaving import LINGER
 from pico.client.listener import Listener, _Link, _Setback
+from pico.tunnel.leaving import LINGER
 from pico.tunnel.stream import TunnelStream
 from pico.wire.dialling import GO_AWAY_SPREAD
 

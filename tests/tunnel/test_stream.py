@@ -767,6 +767,70 @@ class ProducerTests(SynchronousTestCase):
         alone.turn()
         self.assertEqual(["pause"], producer.log)
 
+    def test_held_back(self) -> None:
+        """
+        Who holds a producer back pauses it at the end of the turn though nothing is queued, until it may go on.
+        """
+        alone = Alone()
+        protocol, producer = self.producing(alone)
+        protocol.stream.hold_back()
+        self.assertEqual([], producer.log)
+        self.assertEqual(b"", alone.said())
+        self.assertEqual(["pause"], producer.log)
+        protocol.stream.write(b"x")
+        self.assertEqual(data(2, b"x"), alone.said())
+        self.assertEqual(["pause"], producer.log)
+        protocol.stream.go_ahead()
+        self.assertEqual(["pause"], producer.log)
+        alone.turn()
+        protocol.stream.go_ahead()
+        alone.turn()
+        self.assertEqual(["pause", "resume"], producer.log)
+
+    def test_held_back_within_a_turn(self) -> None:
+        """
+        A producer that may go on in the same turn has not been paused.
+        """
+        alone = Alone()
+        protocol, producer = self.producing(alone)
+        protocol.stream.hold_back()
+        protocol.stream.go_ahead()
+        alone.turn()
+        self.assertEqual([], producer.log)
+
+    def test_held_back_before_there_is_a_producer(self) -> None:
+        """
+        A producer that comes later is held back, too.
+        """
+        alone = Alone()
+        protocol = attached(alone)
+        protocol.stream.hold_back()
+        producer = Producer()
+        protocol.stream.registerProducer(producer, True)
+        alone.turn()
+        self.assertEqual(["pause"], producer.log)
+
+    def test_held_back_with_a_full_queue(self) -> None:
+        """
+        The queue and whoever holds the producer back must both agree before it goes on, in whichever order.
+        """
+        for drained_first in (True, False):
+            alone = Alone()
+            protocol, producer = self.producing(alone)
+            protocol.stream.hold_back()
+            protocol.stream.write(b"x" * (W + HIGH_WATER + 1))
+            alone.said()
+            self.assertEqual(["pause"], producer.log)
+            for drain in (drained_first, not drained_first):
+                self.assertEqual(["pause"], producer.log)
+                if drain:
+                    alone.hear(window(2, HIGH_WATER + 1))
+                    alone.said()
+                else:
+                    protocol.stream.go_ahead()
+                    alone.turn()
+            self.assertEqual(["pause", "resume"], producer.log)
+
     def test_unregistered_is_left_alone(self) -> None:
         """
         Who was unregistered is told nothing, also if it was due to be paused or resumed.

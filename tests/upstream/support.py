@@ -12,7 +12,8 @@ from pico.net.http.client import HTTPClientProtocol
 from pico.net.http.gateway import FailureKind
 from pico.proxy.headers import fate_of
 from pico.tunnel.session import TunnelSession
-from pico.upstream.tunnel import PoolSettings, TunnelUpstream
+from pico.tunnel.supply import SupplySettings
+from pico.upstream.tunnel import TunnelUpstream
 from pico.wire.http1.headers import HeaderCache
 from tests.heads import request_head
 from tests.tunnel.support import Alone
@@ -63,7 +64,17 @@ def make_upstream(
         cache=HeaderCache(fate_of),
         clock=clock,
         deadlines=Deadlines(clock),
-        settings=PoolSettings(max_waiting=max_waiting),
+        settings=SupplySettings(max_waiting=max_waiting),
     )
     upstream.session = session or Alone().session
     return upstream
+
+
+def load(upstream: TunnelUpstream, requests: int) -> list[Waiter]:
+    """
+    Send so many requests through a tunnel, to stay.
+    """
+    waiters = [Waiter() for _ in range(requests)]
+    for waiter in waiters:
+        upstream.acquire(waiter, True)
+    return waiters

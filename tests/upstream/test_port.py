@@ -29,13 +29,14 @@ from pico.net.turn import Turn
 from pico.proxy.headers import fate_of
 from pico.testing import MemoryNetwork, MemoryPipe, RecordingProtocol
 from pico.tunnel.session import TunnelSettings
+from pico.tunnel.supply import SupplySettings
 from pico.upstream.port import UpstreamPort, UpstreamPortSettings
 from pico.upstream.registry import Registry
-from pico.upstream.tunnel import PoolSettings
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
 from tests.client.support import RecordingUser, make_dialer
 from tests.scrape import value_of
+from tests.upstream.support import load
 
 PORT = 8001
 
@@ -53,7 +54,7 @@ PONG = bytes.fromhex("820c 000200020000000000000007")
 DEFAULTS = UpstreamPortSettings(
     server=ServerSettings(head_timeout=10, idle_timeout=10, linger_timeout=5, limits=Limits(header_bytes=4096)),
     tunnel=TunnelSettings(keepalive_interval=0),
-    pool=PoolSettings(),
+    pool=SupplySettings(),
     max_tunnels=3,
     max_connections=5,
 )
@@ -810,7 +811,5 @@ class ToldTests(PortTestCase):
         self.dial()
         self.dial("f")
         for number, upstream in enumerate(self.registry, 1):
-            upstream.in_flight = number
+            load(upstream, number)
         self.assertEqual((self.port.in_flight, self.port.upstreams), (3, 2))
-        for upstream in self.registry:
-            upstream.in_flight = 0

@@ -14,7 +14,7 @@ from pico.interfaces import ILocalTunnels, ISelector
 from pico.names import DEFAULT_TENANT, EndpointKey, TenantId
 from pico.upstream.registry import Registry
 from pico.upstream.tunnel import TunnelUpstream
-from tests.upstream.support import make_upstream
+from tests.upstream.support import load, make_upstream
 
 KEY = EndpointKey(DEFAULT_TENANT, "e")
 OURS, THEIRS = TenantId("ours"), TenantId("theirs")
@@ -130,7 +130,8 @@ class RegistryTests(SynchronousTestCase):
         The tunnel with the least to do is chosen, whoever's turn it is.
         """
         busy, idle = make_upstream(), make_upstream()
-        busy.in_flight, idle.in_flight = 2, 1
+        load(busy, 2)
+        load(idle, 1)
         self.add(busy, idle)
         self.assertEqual([self.registry.choose(KEY, ()) for _ in range(3)], [idle] * 3)
 
@@ -139,7 +140,7 @@ class RegistryTests(SynchronousTestCase):
         A tunnel that has just failed is avoided until its time is over.
         """
         bad, good = make_upstream(), make_upstream()
-        good.in_flight = 5
+        load(good, 5)
         self.add(bad, good)
         bad.avoid_until = 1.0
         self.assertIs(self.registry.choose(KEY, ()), good)

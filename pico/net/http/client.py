@@ -77,6 +77,7 @@ class HTTPClientProtocol:
         "_owner",
         "_reading_paused",
         "_receiver",
+        "_retired",
         "backend",
         "carried",
         "idle_since",
@@ -92,6 +93,7 @@ class HTTPClientProtocol:
         self._owner = owner
         self._reading_paused = False
         self._receiver: ResponseReceiver | None = None
+        self._retired = False
         self.backend = backend
         self.carried = 0
         self.idle_since = 0.0
@@ -102,7 +104,7 @@ class HTTPClientProtocol:
         """
         Whether another request may be sent: the last exchange ended well and both sides kept the connection alive.
         """
-        return self.use is _IDLE and self._core.reusable
+        return self.use is _IDLE and self._core.reusable and not self._retired
 
     # The transport's calls
 
@@ -158,7 +160,7 @@ class HTTPClientProtocol:
         """
         use = self.use
         if use is _BUSY:
-            self._fail(FailureKind.LOST, never_processed(reason))
+            self._fail(kind_of(reason), never_processed(reason))
         self.use = _CLOSED
         self._out.clear()
         if use is _IDLE:
@@ -268,6 +270,15 @@ class HTTPClientProtocol:
         self.resume_reading()
         return leftover
 
+    def retire(self) -> None:
+        """
+        Take no further request: close now if nothing is on its way, else let its owner close it after that.
+        """
+        self._retired = True
+        if self.use is _IDLE:
+            self._owner.idle_lost(self)
+            self.close()
+
     def abort(self) -> None:
         """
         Drop the connection now; its receiver hears nothing more.
@@ -322,19 +333,19 @@ class HTTPClientProtocol:
             receiver.response_failed(kind, unprocessed)
 
 
-class NeverProcessed(Protocol):
-    """
-    A reason for a lost connection that says that the peer looked at nothing of it.
-    """
-
-    never_processed: bool
-
-
 def never_processed(reason: Failure) -> bool:
     """
     Whether a connection was refused before its peer processed a byte of it, as a late stream of a tunnel is.
     """
     return bool(getattr(reason.value, "never_processed", False))
+
+
+def kind_of(reason: Failure) -> FailureKind:
+    """
+    What a lost connection means for the request that it carried: that it is lost, unless the reason knows better.
+    """
+    kind = getattr(reason.value, "kind", None)
+    return kind if isinstance(kind, FailureKind) else FailureKind.LOST
 
 
 classImplements(HTTPClientProtocol, IProtocol, IHalfCloseableProtocol, IPushProducer)

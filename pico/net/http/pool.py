@@ -70,6 +70,17 @@ class Pool:
         except ValueError:
             pass  # taken or closed a moment ago
 
+    def drop_oldest(self) -> bool:
+        """
+        Close the connection that has been idle for the longest time.
+
+        :return: whether there was one.
+        """
+        if not self._idle:
+            return False
+        self._idle.popleft().close()
+        return True
+
     def clear(self) -> None:
         """
         Close every idle connection.

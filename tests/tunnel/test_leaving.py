@@ -1,5 +1,5 @@
 """
-Tests for :mod:`pico.client.leaving`.
+Tests for :mod:`pico.tunnel.leaving`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import attrs
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.client.leaving import CLOSING, LEAST_LINGER, LINGER, LOOK, Leaving
+from pico.tunnel.leaving import CLOSING, LEAST_LINGER, LINGER, LOOK, Leaving
 
 
 @attrs.define(eq=False)
