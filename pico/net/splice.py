@@ -26,7 +26,7 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from pico.net.transport import StreamTransport
 
@@ -56,18 +56,27 @@ class Splice:
     which its protocol passes on whatever it is told, ``makeConnection`` first. No other producer may
     be registered with either connection.
 
-    :param ended: called once, when both connections are gone, with the bytes that were received from
-        the left and from the right.
+    :ivar last: the end that has received something last.
     """
 
-    __slots__ = ("_ended", "left", "right")
+    __slots__ = ("_broken", "_ended", "last", "left", "right")
 
-    def __init__(self, ended: Callable[[int, int], None]) -> None:
+    def __init__(
+        self, ended: Callable[[int, int], None], broken: Callable[[SpliceEnd, Failure], bool] | None = None
+    ) -> None:
+        """
+        :param ended: called once, when both connections are gone, with the bytes that were received from
+            the left and from the right.
+        :param broken: called when one breaks, with that one and the reason; what it returns says whether it
+            sees to the end of the other one itself.
+        """
+        self._broken = broken
         self._ended: Callable[[int, int], None] | None = ended
         self.left = SpliceEnd(self)
         self.right = SpliceEnd(self)
         self.left._other = self.right
         self.right._other = self.left
+        self.last: SpliceEnd | None = None
 
     def abort(self) -> None:
         """
@@ -80,6 +89,9 @@ class Splice:
                 end.transport.abortConnection()
         self._check_ended()
 
+    def _is_seen_to(self, end: SpliceEnd, reason: Failure) -> bool:
+        return self._broken is not None and self._broken(end, reason)
+
     def _check_ended(self) -> None:
         ended = self._ended
         if ended is not None and self.left._state in _GONE and self.right._state in _GONE:
@@ -87,7 +99,6 @@ class Splice:
             ended(self.left.received, self.right.received)
 
 
-@implementer(IProtocol, IHalfCloseableProtocol, IPushProducer)
 class SpliceEnd:
     """
     One end of a splice: the protocol of its own connection, and the producer that feeds the other.
@@ -132,6 +143,7 @@ class SpliceEnd:
         Send on what this side's peer has sent.
         """
         self.received += len(data)
+        self._splice.last = self
         self._sink(data)
 
     def readConnectionLost(self) -> None:
@@ -146,6 +158,8 @@ class SpliceEnd:
             other._end_writing()
         elif other._state is _State.ENDED:
             other._close()
+            self._close()
+        elif other._state in _GONE:
             self._close()
 
     def writeConnectionLost(self) -> None:
@@ -162,7 +176,10 @@ class SpliceEnd:
         self._state = _State.CLOSED if reason.check(ConnectionDone) else _State.BROKEN
         other = self._other
         if other._state in _PRESENT:
-            other._follow(self._state)
+            if self._state is _State.BROKEN and self._splice._is_seen_to(self, reason):
+                other._sink = _drop
+            else:
+                other._follow(self._state)
         self._splice._check_ended()
 
     def pauseProducing(self) -> None:
@@ -244,3 +261,6 @@ def _drop(data: bytes) -> None:
     """
     Take bytes that have nowhere to go any more.
     """
+
+
+classImplements(SpliceEnd, IProtocol, IHalfCloseableProtocol, IPushProducer)

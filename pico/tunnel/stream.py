@@ -286,11 +286,17 @@ class TunnelStream:
         """
         Reset the stream now, with whatever was not yet sent.
         """
+        self.abort_because(Failure(ConnectionAborted()))
+
+    def abort_because(self, reason: Failure) -> None:
+        """
+        Do the same, and let the protocol hear another reason.
+        """
         life = self._life
         if life is not Life.LOSING and life is not Life.LOST:
             self._yamux.reset(self._core)
             self.session.flush_soon()
-            self._lose_soon(Failure(ConnectionAborted()))
+            self._lose_soon(reason)
 
     def loseWriteConnection(self) -> None:
         """

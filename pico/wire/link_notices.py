@@ -26,6 +26,8 @@ class NoticeType(enum.IntEnum):
 
     #: The tunnel that the stream is joined to is leaving: send no further request over the stream.
     RETIRE = 1
+    #: The tunnel did not take the stream that it was joined to: nothing of what was sent has been looked at.
+    UNPROCESSED = 2
 
 
 @attrs.frozen

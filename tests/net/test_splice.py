@@ -4,6 +4,8 @@ Two connections joined.
 
 from __future__ import annotations
 
+from functools import partial
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -568,6 +570,66 @@ class SpliceTests(SynchronousTestCase):
         self.far_end.loseConnection()
         self.pump()
         self.assert_over(len(MUCH), 0)
+
+    def test_who_was_last(self) -> None:
+        """
+        A splice knows which side has sent something last.
+        """
+        self.join()
+        self.assertIsNone(self.splice.last)
+        for end, expected in (
+            (self.near_end, self.splice.left),
+            (self.far_end, self.splice.right),
+            (self.near_end, self.splice.left),
+        ):
+            end.write(b"x")
+            self.pump()
+            self.assertIs(self.splice.last, expected)
+
+    def test_break_seen_to(self) -> None:
+        """
+        Who wants to may see to the end of the other side when one breaks; not when it closes in good order.
+        """
+        told: list[tuple[object, bool]] = []
+
+        def broken(answer: bool, end: object, reason: Failure) -> bool:
+            told.append((end, reason.check(ConnectionLost) is not None))
+            return answer
+
+        for seen_to in (True, False):
+            self.setUp()
+            told.clear()
+            self.splice = Splice(lambda left, right: self.ended.append((left, right)), partial(broken, seen_to))
+            self.join()
+            self.far_end.abortConnection()
+            self.pump()
+            self.assertEqual(told, [(self.splice.right, True)])
+            self.assertIs(self.near.lost, None if seen_to else ConnectionLost)
+            if seen_to:
+                self.assertEqual(self.ended, [])
+                self.near_end.write(b"into the void")
+                self.near_end.loseConnection()
+                self.pump()
+            self.assertEqual(len(self.ended), 1)
+            self.assertEqual(len(told), 1)
+            self.setUp()
+
+    def test_close_is_no_break(self) -> None:
+        """
+        Nobody is asked when one closes in good order.
+        """
+        told: list[object] = []
+
+        def broken(end: object, reason: Failure) -> bool:
+            told.append(end)
+            return True
+
+        self.splice = Splice(lambda left, right: self.ended.append((left, right)), broken)
+        self.join()
+        for end in (self.far_end, self.near_end):
+            end.loseConnection()
+        self.pump()
+        self.assertEqual((told, len(self.ended)), ([], 1))
 
     @settings(derandomize=True, deadline=None, max_examples=60)
     @given(

@@ -23,6 +23,7 @@ class NoticeTests(SynchronousTestCase):
         A record has five bytes.
         """
         self.assertEqual(encode_notice(Notice(NoticeType.RETIRE, 0x01020304)), b"\x01\x01\x02\x03\x04")
+        self.assertEqual(encode_notice(Notice(NoticeType.UNPROCESSED, 7)), b"\x02\0\0\0\x07")
         self.assertEqual(RECORD_SIZE, 5)
 
     @settings(derandomize=True, deadline=None, max_examples=60)
@@ -46,5 +47,5 @@ class NoticeTests(SynchronousTestCase):
         """
         reader = NoticeReader()
         self.assertEqual(
-            reader.receive_data(b"\x02\0\0\0\7" + b"\x01\0\0\0\x09" + b"\0\0\0\0\0"), [Notice(NoticeType.RETIRE, 9)]
+            reader.receive_data(b"\x03\0\0\0\7" + b"\x01\0\0\0\x09" + b"\0\0\0\0\0"), [Notice(NoticeType.RETIRE, 9)]
         )
