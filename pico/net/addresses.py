@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress
 
 _ANY = frozenset({"", "0.0.0.0", "::"})
@@ -41,3 +42,14 @@ def private_host() -> str:
             return str(probe.getsockname()[0])
         except OSError:
             return ""
+
+
+def text_of(address: IAddress) -> str:
+    """
+    An address as ``host:port``.
+    """
+    if isinstance(address, IPv6Address):
+        return f"[{address.host}]:{address.port}"
+    if isinstance(address, IPv4Address):
+        return f"{address.host}:{address.port}"
+    return str(address)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
 
 import attrs
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime
 from twisted.logger import Logger
@@ -23,6 +22,7 @@ from pico.errors import RemoteProtocolError
 from pico.interfaces import ITunnels, IVerifier, TunnelStatus
 from pico.metrics import Metrics
 from pico.names import EndpointKey, NodeId
+from pico.net.addresses import text_of
 from pico.net.deadlines import Deadlines
 from pico.net.http.answers import Answer, error_answer
 from pico.net.http.fields import reader_of, value_of
@@ -258,7 +258,7 @@ class UpstreamPort:
         accepted = sorted(offered & CAPABILITIES) if offered is not None else []
         upstream = TunnelUpstream(
             key,
-            address=_peer_text(server.transport.getPeer()),
+            address=text_of(server.transport.getPeer()),
             version=_version_of(head),
             cache=self._cache,
             clock=self._clock,
@@ -409,11 +409,3 @@ def _reason_text(reason: Failure) -> str:
         text = str(reason.value.args[0])
         return text[:1].lower() + text[1:]
     return reason.getErrorMessage()
-
-
-def _peer_text(address: IAddress) -> str:
-    if isinstance(address, IPv6Address):
-        return f"[{address.host}]:{address.port}"
-    if isinstance(address, IPv4Address):
-        return f"{address.host}:{address.port}"
-    return str(address)

@@ -93,6 +93,16 @@ class Registry:
         group.turn = index + 1 if index + 1 < len(upstreams) else 0
         return upstreams[index]
 
+    def blame(self, key: EndpointKey, numbers: Sequence[int]) -> None:
+        """
+        Tunnels with these numbers could not serve a request of another node: prefer others for a moment.
+        """
+        group = self._groups.get(key)
+        if group is not None:
+            for upstream in group.upstreams:
+                if upstream.number in numbers:
+                    upstream.failed()
+
     def endpoints(self) -> Mapping[EndpointKey, int]:
         """
         How many tunnels each endpoint has.

@@ -45,6 +45,7 @@ class Caller:
     backend: ServiceBackend
     head: RequestHead = PLAIN
     sends: int = 1
+    peer_host: str = "192.0.2.9"
     client: HTTPClientProtocol | None = None
     failures: list[FailureKind] = attrs.field(factory=list)
     ended: bool = False

@@ -27,6 +27,7 @@ class Waiter:
     def __init__(self) -> None:
         self.head = request_head(b"GET / HTTP/1.1\r\nHost: e\r\n\r\n")
         self.sends = 1
+        self.peer_host = "192.0.2.9"
         self.client: HTTPClientProtocol | None = None
         self.failure: FailureKind | None = None
 

@@ -68,6 +68,7 @@ class HTTPClientProtocol:
     :ivar backend: where this connection leads.
     :ivar carried: requests that it has carried; more than one means that it was kept alive.
     :ivar idle_since: when it last became idle, on the owner's clock.
+    :ivar note: a number for the backend's own use.
     """
 
     __slots__ = (
@@ -81,6 +82,7 @@ class HTTPClientProtocol:
         "backend",
         "carried",
         "idle_since",
+        "note",
         "transport",
         "use",
     )
@@ -97,6 +99,7 @@ class HTTPClientProtocol:
         self.backend = backend
         self.carried = 0
         self.idle_since = 0.0
+        self.note = 0
         self.use = Use.IDLE
 
     @property

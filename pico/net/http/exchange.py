@@ -133,6 +133,13 @@ class Exchange:
         self.status = 0
         self.tried: list[Backend] = []
 
+    @property
+    def peer_host(self) -> str:
+        """
+        The address of the client.
+        """
+        return self.server.peer_host
+
     def start(self) -> Exchange | None:
         """
         Route the request and send it on.

@@ -32,6 +32,8 @@ class FailureKind(enum.Enum):
     NO_BACKEND = "no backend"
     #: The backend could not be reached: no request byte was processed.
     UNREACHABLE = "unreachable"
+    #: The same, because another node that leads to it could not be reached or takes nothing new.
+    NODE_UNREACHABLE = "node unreachable"
     #: Reaching the backend took too long.
     CONNECT_TIMEOUT = "connect timeout"
     #: The connection ended before a response head.
@@ -79,6 +81,12 @@ class Acquirer(Protocol):
     def sends(self) -> int:
         """
         Which attempt this is, the first is 1.
+        """
+
+    @property
+    def peer_host(self) -> str:
+        """
+        The address of whose request it is.
         """
 
     def connected(self, client: HTTPClientProtocol) -> None:

@@ -1,0 +1,442 @@
+"""
+The endpoints that other nodes serve, each as an upstream like a tunnel of this node.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from math import inf
+from typing import cast
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import classImplements
+
+from pico.cluster.greeting import NodeDialer
+from pico.cluster.link import Link, LinkSettings
+from pico.cluster.members import Holder, Members
+from pico.cluster.opening import Opening
+from pico.interfaces import IUpstream
+from pico.names import EndpointKey, NodeId
+from pico.net.deadlines import Deadline, Deadlines
+from pico.net.http.client import HTTPClientProtocol
+from pico.net.http.fields import value_of
+from pico.net.http.gateway import Acquirer, FailureKind
+from pico.net.turn import Turn
+from pico.tunnel.stream import TunnelStream
+from pico.tunnel.supply import StreamSupply, SupplySettings
+from pico.wire.http1.headers import HeaderCache
+from pico.wire.link_auth import Peer
+from pico.wire.preamble import (
+    MAX_CLIENT,
+    MAX_FAILED,
+    MAX_REQUEST_ID,
+    Answer,
+    Preamble,
+    Verdict,
+    encode_preamble,
+)
+
+#: Seconds for which others are preferred after something could not serve a request.
+AVOID = 1.0
+
+#: Seconds between two looks at what is not used any more.
+SWEEP = 60.0
+
+_REQUEST_ID = b"x-request-id"
+
+
+class RemoteUpstream:
+    """
+    One endpoint at one other node.
+
+    :ivar holder: what is known of it.
+    :ivar link: the way to the node.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_avoid_until",
+        "_blamed",
+        "_clock",
+        "_failed",
+        "_on_answer",
+        "_supply",
+        "holder",
+        "key",
+        "link",
+    )
+
+    def __init__(
+        self,
+        key: EndpointKey,
+        holder: Holder,
+        link: Link,
+        *,
+        cache: HeaderCache,
+        clock: IReactorTime,
+        deadlines: Deadlines,
+        settings: SupplySettings,
+        on_answer: Callable[[Verdict], None],
+    ) -> None:
+        """
+        :param on_answer: called with each verdict of the node.
+        """
+        self._avoid_until = 0.0
+        #: The tunnel of the stream that was given back last and cannot be used again; see :meth:`failed`.
+        self._blamed = 0
+        self._clock = clock
+        #: Tunnels of the node that could not serve a request, and when. The node is told with the next stream.
+        self._failed: dict[int, float] = {}
+        self._on_answer = on_answer
+        self._supply = StreamSupply(self, cache=cache, clock=clock, deadlines=deadlines, settings=settings)
+        self.holder = holder
+        self.key = key
+        self.link = link
+        link.join(self)
+
+    @property
+    def available(self) -> bool:
+        """
+        False from the moment on when nothing new may go there.
+        """
+        return self._supply.available
+
+    @property
+    def in_flight(self) -> int:
+        """
+        Requests of this node that are under way there.
+        """
+        return self._supply.in_flight
+
+    @property
+    def requests(self) -> int:
+        """
+        Each time that one was sent there.
+        """
+        return self._supply.requests
+
+    @property
+    def idle(self) -> int:
+        """
+        Streams that are kept for a next request.
+        """
+        return self._supply.idle
+
+    @property
+    def avoid_until(self) -> float:
+        """
+        Until when others are preferred.
+        """
+        return inf if self.link.resting else self._avoid_until
+
+    @property
+    def load(self) -> float:
+        """
+        What each of its tunnels carries, by all that is known.
+        """
+        holder = self.holder
+        load = self._supply.in_flight
+        if holder.load > load:
+            load = holder.load
+        return load / holder.upstreams if holder.upstreams > 1 else float(load)
+
+    # Backend
+
+    def acquire(self, exchange: Acquirer, fresh: bool) -> None:
+        """
+        Give the exchange a stream: an idle one, or a new one as soon as there is a link.
+        """
+        self._supply.acquire(exchange, fresh)
+
+    def cancel(self, exchange: Acquirer) -> None:
+        """
+        An exchange that waited for a stream does not want it any more.
+        """
+        self._supply.cancel(exchange)
+
+    def release(self, client: HTTPClientProtocol) -> None:
+        """
+        Take a stream back.
+        """
+        if not client.reusable:
+            self._blamed = client.note
+        elif cast(TunnelStream, client.transport).session is not self.link.session:
+            # The link was replaced meanwhile; what belongs to the old one is not to go on.
+            client.retire()
+        self._supply.release(client)
+
+    def failed(self) -> None:
+        """
+        A request could not be served: prefer others for a moment. Called right after the stream was given back, if
+        there was one.
+
+        A tunnel that failed says nothing of the node's other tunnels: the node is told, and chooses another.
+        """
+        now = self._clock.seconds()
+        tunnel, self._blamed = self._blamed, 0
+        self._failed = {number: when for number, when in self._failed.items() if when + AVOID > now}
+        if tunnel and len(self._failed) < MAX_FAILED:
+            self._failed[tunnel] = now
+        if not tunnel or len(self._failed) >= self.holder.upstreams:
+            self._avoid_until = now + AVOID
+
+    # Origin
+
+    def open_stream(self) -> TunnelStream:
+        """
+        Open a stream over the link.
+        """
+        return self.link.open_stream(self)
+
+    def refusal(self) -> FailureKind:
+        """
+        Why there was no stream.
+        """
+        self._blamed = 0
+        return FailureKind.OVERLOADED if self.link.session is not None else FailureKind.NODE_UNREACHABLE
+
+    def attach(self, stream: TunnelStream, client: HTTPClientProtocol, exchange: Acquirer) -> None:
+        """
+        Begin a stream with a preamble.
+        """
+        now = self._clock.seconds()
+        failed = tuple(number for number, when in self._failed.items() if when + AVOID > now)
+        client_host = exchange.peer_host
+        preamble = Preamble(
+            self.key,
+            client=client_host if len(client_host) <= MAX_CLIENT and client_host.isascii() else "",
+            request_id=value_of(exchange.head.headers, _REQUEST_ID)[:MAX_REQUEST_ID],
+            failed=failed,
+        )
+        stream.attach(Opening(client, encode_preamble(preamble), self))
+
+    # Opening's call
+
+    def answered(self, client: HTTPClientProtocol, answer: Answer) -> None:
+        """
+        The node has taken a stream, or not.
+        """
+        self._on_answer(answer.verdict)
+        if answer.verdict is Verdict.ACCEPTED:
+            client.note = answer.tunnel
+        else:
+            self._avoid_until = self._clock.seconds() + AVOID
+
+    # The link's news
+
+    def room(self) -> None:
+        """
+        There is a link, or room on it: go on with those who wait.
+        """
+        self._supply.room()
+
+    def link_failed(self) -> None:
+        """
+        The node cannot be reached: those who wait look elsewhere.
+        """
+        self._blamed = 0
+        self._supply.turn_away(FailureKind.NODE_UNREACHABLE)
+
+    def link_replaced(self) -> None:
+        """
+        Keep no stream of the old link.
+        """
+        while self._supply.drop_oldest():
+            pass
+
+    def drop_oldest(self) -> bool:
+        """
+        Close the stream that has been idle for the longest time.
+        """
+        return self._supply.drop_oldest()
+
+    # The table's
+
+    def close(self) -> None:
+        """
+        Nothing new goes there any more; what is under way ends by itself.
+        """
+        self.link.part(self)
+        self._supply.leave()
+        self._supply.stop()
+
+
+classImplements(RemoteUpstream, IUpstream)
+
+
+@attrs.define(eq=False)
+class _Known:
+    """
+    What an endpoint has elsewhere.
+
+    :ivar holders: as they were given; another object means that something has changed.
+    """
+
+    holders: Sequence[Holder]
+    upstreams: Sequence[RemoteUpstream]
+
+
+class Remotes:
+    """
+    All endpoints at all other nodes, and the links to those nodes.
+
+    Both are made when they are wanted first, and forgotten when they are not used any more.
+    """
+
+    def __init__(
+        self,
+        members: Members,
+        *,
+        dialer: NodeDialer,
+        clock: IReactorTime,
+        deadlines: Deadlines,
+        turn: Turn,
+        chooser: random.Random,
+        cache: HeaderCache,
+        links: LinkSettings,
+        supply: SupplySettings,
+    ) -> None:
+        """
+        :param cache: of the headers of responses that come over links.
+        :param supply: how the streams of one endpoint at one node are kept.
+        """
+        self._cache = cache
+        self._chooser = chooser
+        self._clock = clock
+        self._deadlines = deadlines
+        self._dialer = dialer
+        self._known: dict[EndpointKey, _Known] = {}
+        self._link_settings = links
+        self._links: dict[tuple[Peer, str, int], Link] = {}
+        self._members = members
+        self._supply_settings = supply
+        self._sweep: Deadline = deadlines.watch(self._swept)
+        self._sweeping = False
+        self._turn = turn
+        #: Streams that nodes were asked for, by what they said.
+        self.answers: dict[Verdict, int] = dict.fromkeys(Verdict, 0)
+
+    def of(self, key: EndpointKey) -> Sequence[RemoteUpstream]:
+        """
+        The endpoint's upstreams at other nodes.
+        """
+        holders = self._members.holders(key)
+        known = self._known.get(key)
+        if known is not None and known.holders is holders:
+            return known.upstreams
+        if known is None and not holders:
+            return ()
+        return self._renew(key, holders, known.upstreams if known is not None else ())
+
+    @property
+    def links(self) -> Iterable[Link]:
+        """
+        The links that there are, made or to be made.
+        """
+        return self._links.values()
+
+    def forget(self, node: NodeId, before: int | None = None) -> None:
+        """
+        A node, or what it was before a new life of it, is gone: drop the links to it, with whatever is on them.
+
+        :param before: only lives of an earlier generation; all when not given.
+        """
+        for place, link in list(self._links.items()):
+            if link.peer.id == node and (before is None or link.peer.generation < before):
+                del self._links[place]
+                # Who is sent elsewhere by that may ask for the same endpoint, in the middle of this call.
+                self._turn.at_end(link.stop)
+
+    def stop(self) -> None:
+        """
+        Close all links, with whatever is on them.
+        """
+        self._sweep.cancel()
+        for known in self._known.values():
+            for upstream in known.upstreams:
+                upstream.close()
+        self._known.clear()
+        links, self._links = self._links, {}
+        for link in links.values():
+            link.stop()
+
+    # Inside
+
+    def _renew(
+        self, key: EndpointKey, holders: Sequence[Holder], before: Sequence[RemoteUpstream]
+    ) -> Sequence[RemoteUpstream]:
+        old = {(each.holder.peer, each.link): each for each in before}
+        upstreams = []
+        for holder in holders:
+            link = self._link(holder)
+            upstream = old.pop((holder.peer, link), None)
+            if upstream is None:
+                upstream = self._make(key, holder, link)
+            upstream.holder = holder
+            upstreams.append(upstream)
+        for upstream in old.values():
+            upstream.close()
+        if upstreams:
+            self._known[key] = _Known(holders, upstreams)
+            self._sweep_later()
+        else:
+            del self._known[key]
+        return upstreams
+
+    def _make(self, key: EndpointKey, holder: Holder, link: Link) -> RemoteUpstream:
+        return RemoteUpstream(
+            key,
+            holder,
+            link,
+            cache=self._cache,
+            clock=self._clock,
+            deadlines=self._deadlines,
+            settings=self._supply_settings,
+            on_answer=self._answered,
+        )
+
+    def _link(self, holder: Holder) -> Link:
+        place = (holder.peer, holder.host, holder.port)
+        link = self._links.get(place)
+        if link is None:
+            # A node that has begun a new life takes nothing over its old links.
+            self.forget(holder.peer.id, holder.peer.generation)
+            link = self._links[place] = Link(
+                holder.peer,
+                holder.host,
+                holder.port,
+                dialer=self._dialer,
+                clock=self._clock,
+                deadlines=self._deadlines,
+                turn=self._turn,
+                chooser=self._chooser,
+                settings=self._link_settings,
+            )
+        return link
+
+    def _answered(self, verdict: Verdict) -> None:
+        self.answers[verdict] += 1
+
+    def _sweep_later(self) -> None:
+        if not self._sweeping:
+            self._sweeping = True
+            self._sweep.set(SWEEP)
+
+    def _swept(self) -> None:
+        """
+        Forget what nothing is under way on: it is made anew when somebody asks.
+        """
+        self._sweeping = False
+        for key, known in list(self._known.items()):
+            if not any(upstream.in_flight or upstream.idle for upstream in known.upstreams):
+                del self._known[key]
+                for upstream in known.upstreams:
+                    upstream.close()
+        for place, link in list(self._links.items()):
+            if link.unused:
+                del self._links[place]
+                link.stop()
+        if self._known or self._links:
+            self._sweep_later()
