@@ -180,6 +180,19 @@ class LinkPort:
         return sum(len(link.relays) for link in self._links)
 
     @property
+    def passed(self) -> tuple[int, int]:
+        """
+        Bytes that came from other nodes for tunnels of this one, and that went back.
+        """
+        received, sent = self.count.bytes_received, self.count.bytes_sent
+        for link in self._links:
+            for relay in link.relays:
+                more_received, more_sent = relay.passed
+                received += more_received
+                sent += more_sent
+        return received, sent
+
+    @property
     def in_flight(self) -> int:
         """
         Those that are under way, as far as the last look at them goes.

@@ -438,18 +438,11 @@ class Link:
         return not core.users and core.carried is None and not core.old and core.attempt is None
 
     @property
-    def bytes_received(self) -> int:
+    def streams(self) -> int:
         """
-        Bytes from the other node, over the sessions that there are.
+        Streams to the other node, idle ones included.
         """
-        return sum(carried.session.bytes_received for carried in self._sessions())
-
-    @property
-    def bytes_sent(self) -> int:
-        """
-        Bytes to it.
-        """
-        return sum(carried.session.bytes_sent for carried in self._sessions())
+        return sum(carried.session.streams for carried in self._sessions())
 
     def join(self, user: LinkUser) -> None:
         """

@@ -153,6 +153,14 @@ class Relay:
 
     # What the link asks
 
+    @property
+    def passed(self) -> tuple[int, int]:
+        """
+        Bytes that came from the other node behind the preamble, and that went there behind the answer.
+        """
+        splice = self._splice
+        return (splice.left.received, splice.right.received) if splice is not None else (0, 0)
+
     def busy(self) -> bool:
         """
         Whether anything has passed since this was asked last, or the other node waits for an answer; so a stream that

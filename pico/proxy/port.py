@@ -73,6 +73,11 @@ _FAILURES: dict[FailureKind, tuple[int, str, str]] = {
         "upstream unreachable",
         "the agent's tunnel closed before the request was sent",
     ),
+    FailureKind.NODE_UNREACHABLE: (
+        502,
+        "upstream unreachable",
+        "the node that holds the agent's tunnel cannot be reached; see this node's log",
+    ),
     FailureKind.CONNECT_TIMEOUT: (504, "upstream timeout", "the service did not accept a connection in time"),
     FailureKind.LOST: (502, "upstream unreachable", "the connection ended before the response began"),
     FailureKind.MALFORMED: (502, "upstream unreachable", "the service's response is not valid HTTP/1.1"),

@@ -8,16 +8,23 @@ import random
 import socket
 from collections.abc import Mapping, Sequence
 
+import attrs
 from twisted.internet.interfaces import IProtocolFactory, IReactorTCP, IReactorTime
 
 from pico.admin.numbers import watch_node
 from pico.admin.port import make_admin_site
-from pico.config.addresses import parse_address
+from pico.cluster.accept import AcceptSettings, LinkPort
+from pico.cluster.greeting import Identification, NodeDialer
+from pico.cluster.link import LinkSettings
+from pico.cluster.members import Members
+from pico.cluster.numbers import watch_links
+from pico.cluster.remote import Remotes
+from pico.config.addresses import Address, parse_address
 from pico.config.nodeid import make_node_id
 from pico.config.sections import access_log_problems
 from pico.config.server import Admin, Proxy, ServerConfig, Upstream
 from pico.errors import ConfigError
-from pico.interfaces import IVerifier
+from pico.interfaces import ISelector, IVerifier
 from pico.log.levels import Threshold
 from pico.log.redaction import Redaction
 from pico.metrics import Metrics
@@ -32,15 +39,17 @@ from pico.proxy.port import ProxyPort, ProxySettings
 from pico.proxy.record import Recorder
 from pico.proxy.trust import TrustedProxies
 from pico.server.anyone import Anyone
-from pico.server.service import Binding, NodeService
+from pico.server.service import Binding, NodeLinks, NodeService
 from pico.server.view import NodeView
 from pico.tunnel.session import TunnelSettings
 from pico.tunnel.supply import SupplySettings
 from pico.upstream.port import UpstreamPort, UpstreamPortSettings
 from pico.upstream.registry import Registry
+from pico.upstream.selector import Selector, SelectorSettings
 from pico.upstream.traffic import TrafficSettings
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits as HTTPLimits
+from pico.wire.link_auth import Peer
 from pico.wire.yamux.limits import Limits as YamuxLimits
 
 #: The ports of a node, by the names of their sections.
@@ -49,6 +58,26 @@ PORTS = ("proxy", "upstream", "admin")
 #: Bytes of a response that the kernel takes while its client has no room for them; left alone it takes up to 4 MiB.
 #: With a quarter of this eight fast downloads at once are slower by a third.
 CLIENT_UNSENT = 1_048_576
+
+
+@attrs.frozen
+class Neighbours:
+    """
+    The other nodes, for a node that is one of several.
+
+    :ivar members: what is known of them.
+    :ivar bind_addr: where they connect.
+    :ivar generation: of this node's life: higher than that of any before.
+    :ivar secret_keys: what every node of the cluster knows, the one to use first; none to believe everybody.
+    """
+
+    members: Members
+    bind_addr: str = ":8003"
+    generation: int = 1
+    secret_keys: Sequence[bytes] = attrs.field(default=(), repr=False)
+    links: LinkSettings = attrs.field(factory=LinkSettings)
+    accept: AcceptSettings = attrs.field(factory=AcceptSettings)
+    selection: SelectorSettings = attrs.field(factory=SelectorSettings)
 
 
 def make_server(
@@ -60,6 +89,7 @@ def make_server(
     chooser: random.Random | None = None,
     inherited: Mapping[str, Sequence[socket.socket]] | None = None,
     metrics: Metrics | None = None,
+    neighbours: Neighbours | None = None,
 ) -> NodeService:
     """
     Make a node.
@@ -71,10 +101,12 @@ def make_server(
     :param inherited: sockets that listen already, instead of what ``bind_addr`` says, by section: those of
         :data:`PORTS`.
     :param metrics: where the node's numbers are kept; some of its own when not given.
+    :param neighbours: the other nodes; the node is alone when not given.
     :return: the service; nothing is bound before it is started.
     :raises pico.errors.ConfigError: for settings that cannot be used.
     """
-    node_id = make_node_id(config.cluster.node_id, config.cluster.node_id_prefix, chooser or random.SystemRandom())
+    chooser = chooser or random.SystemRandom()
+    node_id = make_node_id(config.cluster.node_id, config.cluster.node_id_prefix, chooser)
     metrics = metrics or Metrics()
     turn = Turn(clock)
     deadlines = Deadlines(clock)
@@ -82,6 +114,11 @@ def make_server(
     limits = HTTPLimits(header_bytes=config.proxy.http.max_header_bytes, headers=config.proxy.http.max_headers)
     # One cache for requests and for responses, both of which meet the same fates.
     cache = HeaderCache(fate_of, apart=REQUEST_ID_LINE)
+    supply = SupplySettings(
+        idle_streams=config.upstream.idle_streams,
+        idle_timeout=config.upstream.idle_stream_timeout,
+        limits=limits,
+    )
     registry = Registry(clock)
     view = NodeView(node_id, registry)
     watch_node(metrics, view)
@@ -105,11 +142,7 @@ def make_server(
                     max_buffered=config.upstream.max_buffered,
                 ),
             ),
-            pool=SupplySettings(
-                idle_streams=config.upstream.idle_streams,
-                idle_timeout=config.upstream.idle_stream_timeout,
-                limits=limits,
-            ),
+            pool=supply,
             max_tunnels=config.upstream.max_tunnels,
             max_connections=config.upstream.max_tunnels + 1000,
             traffic=TrafficSettings(max_endpoints=config.admin.metrics.max_endpoints, keep=config.admin.metrics.keep),
@@ -120,8 +153,36 @@ def make_server(
         turn=turn,
         metrics=metrics,
     )
+    selector: ISelector = registry
+    links: NodeLinks | None = None
+    if neighbours is not None:
+        identification = Identification(Peer(node_id, neighbours.generation), neighbours.secret_keys)
+        link_port = LinkPort(
+            identification,
+            upstreams=registry,
+            members=neighbours.members,
+            settings=neighbours.accept,
+            clock=clock,
+            deadlines=deadlines,
+            turn=turn,
+        )
+        remotes = Remotes(
+            neighbours.members,
+            dialer=NodeDialer(identification, reactor=reactor, clock=clock, timeout=neighbours.links.dial_timeout),
+            clock=clock,
+            deadlines=deadlines,
+            turn=turn,
+            chooser=chooser,
+            cache=cache,
+            links=neighbours.links,
+            supply=supply,
+        )
+        selector = Selector(registry, remotes, clock=clock, settings=neighbours.selection)
+        address = _address("cluster.gossip", neighbours.bind_addr)
+        links = NodeLinks(Binding("cluster.gossip.bind_addr", address, "", link_port), link_port, remotes)
+        watch_links(metrics, link_port, remotes)
     proxy_port = ProxyPort(
-        selector=registry,
+        selector=selector,
         verifier=verifier,
         settings=ProxySettings(
             server=ServerSettings(
@@ -163,6 +224,7 @@ def make_server(
         view=view,
         drain_delay=config.drain_delay,
         grace_period=config.grace_period,
+        links=links,
     )
 
 
@@ -190,9 +252,13 @@ def _binding(
     inherited: Mapping[str, Sequence[socket.socket]] | None,
     max_unsent: int = 0,
 ) -> Binding:
-    try:
-        address = parse_address(section.bind_addr)
-    except ValueError as error:
-        raise ConfigError(f"{name}.bind_addr: {error}") from None
+    address = _address(name, section.bind_addr)
     sockets = (inherited or {}).get(name, ())
     return Binding(f"{name}.bind_addr", address, section.advertise_addr, factory, sockets, max_unsent)
+
+
+def _address(name: str, bind_addr: str) -> Address:
+    try:
+        return parse_address(bind_addr)
+    except ValueError as error:
+        raise ConfigError(f"{name}.bind_addr: {error}") from None

@@ -16,6 +16,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pico.cluster.accept import LinkPort
+from pico.cluster.remote import Remotes
 from pico.config.addresses import Address
 from pico.names import NodeId
 from pico.net.addresses import advertised
@@ -32,6 +34,9 @@ _log = Logger(namespace="server")
 #: and at most so many.
 _QUIET = 0.5
 _SETTLED = 5.0
+
+#: Seconds for closing links in order when the grace period is over.
+_CLOSING = 1.0
 
 
 @attrs.frozen
@@ -51,6 +56,21 @@ class Binding:
     factory: IProtocolFactory
     inherited: Sequence[socket.socket] = ()
     max_unsent: int = 0
+
+
+@attrs.frozen
+class NodeLinks:
+    """
+    The links of a node to others.
+
+    :ivar binding: of the port for other nodes.
+    :ivar port: its factory.
+    :ivar remotes: what other nodes serve.
+    """
+
+    binding: Binding
+    port: LinkPort
+    remotes: Remotes
 
 
 class _Entrance:
@@ -150,12 +170,15 @@ class NodeService(Service):
         view: NodeView,
         grace_period: float,
         drain_delay: float = 0.0,
+        links: NodeLinks | None = None,
     ) -> None:
         self._node_id = node_id
         self._clock = clock
         self._admin = _Entrance(admin, reactor)
         self._upstream = _Entrance(upstream, reactor)
         self._proxy = _Entrance(proxy, reactor)
+        self._cluster = _Entrance(links.binding, reactor) if links is not None else None
+        self._links = links
         self._upstream_port = upstream_port
         self._proxy_port = proxy_port
         self._view = view
@@ -266,6 +289,7 @@ class NodeService(Service):
         await self._upstream.close()
         await self._proxy.close()
         self._proxy_port.drain()
+        end = self._clock.seconds() + self._grace_period
         if not await self._wait(self._proxy_port.when_empty, self._grace_period):
             _log.warn(
                 "{reason}: {connections} cut",
@@ -273,9 +297,24 @@ class NodeService(Service):
                 connections=_count(self._proxy_port.connections, "connection"),
             )
             self._proxy_port.abort()
+        if self._links is not None:
+            await self._leave(self._links, end)
         self._upstream_port.close()
         await self._admin.close()
         _log.info("drained")
+
+    async def _leave(self, links: NodeLinks, end: float) -> None:
+        """
+        Leave the other nodes: first when they send nothing any more, for as long as tunnels are here that have not
+        gone elsewhere they are served.
+        """
+        await self._wait(links.port.when_quiet, max(0.0, end - self._clock.seconds()))
+        if self._cluster is not None:
+            await self._cluster.close()
+        left = max(0.0, end - self._clock.seconds())
+        if not await self._wait(lambda: links.port.leave(left), left + _CLOSING):
+            links.port.abort()
+        links.remotes.stop()
 
     @property
     def _hurried(self) -> bool:
@@ -308,6 +347,8 @@ class NodeService(Service):
 
     def _bind(self) -> None:
         entrances = [self._admin, self._upstream]
+        if self._cluster is not None:
+            entrances.append(self._cluster)
         if not self._proxy.inherited:
             entrances.append(self._proxy)
         try:

@@ -7,6 +7,7 @@ import ``pico.net`` at most, those for gossip ``pico.gossip``, and everything th
 
 from pico.testing.datagrams import DatagramNetwork, DatagramSocket
 from pico.testing.gossip import MemoryGroup, MemoryMember
+from pico.testing.members import StaticMembers
 from pico.testing.network import MemoryConnector, MemoryDatagramPort, MemoryHost, MemoryNetwork, MemoryPort
 from pico.testing.pipe import MemoryPipe, MemoryTransport, pump
 from pico.testing.protocols import HalfCloseRecordingProtocol, RecordingProducer, RecordingProtocol
@@ -29,5 +30,6 @@ __all__ = [
     "RecordingProtocol",
     "Spread",
     "SpreadReport",
+    "StaticMembers",
     "pump",
 ]

@@ -122,6 +122,7 @@ class World:
     A network with a host "node", and one for each agent and each client.
 
     :ivar events: what all agents tell.
+    :ivar target: the host that clients connect to.
     """
 
     def __init__(self) -> None:
@@ -129,6 +130,7 @@ class World:
         self.network = MemoryNetwork(self.clock)
         self.host = self.network.host("node")
         self.events: list[AgentEvent] = []
+        self.target = "node"
         self._agents = 0
 
     def make_node(self, config: ServerConfig | None = None, *, verifier: IVerifier | None = None) -> NodeService:
@@ -176,7 +178,7 @@ class World:
         """
         Connect to the node; ``None`` when it does not listen there.
         """
-        endpoint = make_client_endpoint(self.network.host("client"), "node", port)
+        endpoint = make_client_endpoint(self.network.host("client"), self.target, port)
         made: list[Peer] = []
         endpoint.connect(Factory.forProtocol(Peer)).addCallbacks(made.append, lambda _: None)
         self.network.pump()

@@ -1,0 +1,186 @@
+"""
+Several nodes in memory that know of each other what a test says.
+"""
+
+from __future__ import annotations
+
+import random
+
+import attrs
+
+from pico.agent.service import AgentService, make_agent
+from pico.cluster.accept import AcceptSettings
+from pico.cluster.link import LinkSettings
+from pico.cluster.members import Holder
+from pico.config.agent import AgentConfig, Connect, ListenerConfig
+from pico.config.server import Cluster, ServerConfig
+from pico.interfaces import IVerifier
+from pico.names import DEFAULT_TENANT, EndpointKey, NodeId, TenantId
+from pico.server.node import Neighbours, make_server
+from pico.server.service import NodeService
+from pico.testing import MemoryHost, StaticMembers
+from pico.upstream.selector import SelectorSettings
+from pico.wire.link_auth import Peer
+from tests.scrape import value_of
+from tests.server.support import ADMIN, PROXY, UPSTREAM, Service, World, request_bytes
+from tests.server.support import Peer as Client
+
+LINK = 8003
+
+KEY = b"the cluster's secret, long and random"
+
+
+@attrs.define
+class Node:
+    """
+    A node on a host of its own name.
+
+    :ivar members: what it knows of others.
+    """
+
+    name: str
+    host: MemoryHost
+    members: StaticMembers
+    service: NodeService
+    generation: int
+
+
+class Nodes(World):
+    """
+    A network with hosts "a", "b", ... that are nodes.
+
+    :ivar nodes: by name.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nodes: dict[str, Node] = {}
+
+    def start(
+        self,
+        name: str,
+        *,
+        config: ServerConfig | None = None,
+        generation: int = 1,
+        keys: tuple[bytes, ...] = (KEY,),
+        verifier: IVerifier | None = None,
+        links: LinkSettings | None = None,
+        accept: AcceptSettings | None = None,
+        preference: float = 2.0,
+    ) -> Node:
+        """
+        Start a node, or another life of it.
+        """
+        host = self.network.host(name)
+        config = config or ServerConfig(cluster=Cluster(node_id=name))
+        members = StaticMembers()
+        service = make_server(
+            config,
+            host,
+            clock=host,
+            verifier=verifier,
+            chooser=random.Random(1),
+            neighbours=Neighbours(
+                members,
+                generation=generation,
+                secret_keys=keys,
+                links=links or LinkSettings(),
+                accept=accept or AcceptSettings(),
+                selection=SelectorSettings(local_preference=preference),
+            ),
+        )
+        service.privilegedStartService()
+        service.startService()
+        self.network.pump()
+        node = self.nodes[name] = Node(name, host, members, service, generation)
+        return node
+
+    def tell(
+        self,
+        who: str,
+        of: str | None,
+        endpoint: str = "e",
+        *,
+        tenant: str = "",
+        upstreams: int = 1,
+        load: int = 0,
+        leaving: bool = False,
+    ) -> None:
+        """
+        Let a node know that another one, and no further one, has tunnels of an endpoint; or that none has.
+        """
+        key = EndpointKey(TenantId(tenant) if tenant else DEFAULT_TENANT, endpoint)
+        holders = [self.holder(of, upstreams=upstreams, load=load, leaving=leaving)] if of is not None else []
+        self.nodes[who].members.hold(key, *holders)
+
+    def holder(self, name: str, *, upstreams: int = 1, load: int = 0, leaving: bool = False) -> Holder:
+        """
+        What a node is to others.
+        """
+        node = self.nodes[name]
+        return Holder(Peer(NodeId(name), node.generation), name, LINK, upstreams, load, leaving)
+
+    def agent_at(self, node: str, service: Service | None, endpoint: str = "e", *, tenant: str = "") -> AgentService:
+        """
+        Start an agent that dials one node.
+        """
+        self._agents += 1
+        host = self.network.host(f"agent-{self._agents}")
+        if service is not None:
+            host.listenTCP(4000, service)
+        agent = make_agent(
+            AgentConfig(
+                connect=Connect(url=f"http://{node}:{UPSTREAM}", tenant_id=tenant),
+                listeners=(ListenerConfig(endpoint_id=endpoint, addr="4000"),),
+            ),
+            host,
+            clock=host,
+            on_event=self.events.append,
+            chooser=random.Random(1),
+        )
+        agent.startService()
+        self.network.pump()
+        return agent
+
+    def client_of(self, node: str, port: int = PROXY) -> Client:
+        """
+        Connect to a node.
+        """
+        before, self.target = self.target, node
+        try:
+            return self.client(port)
+        finally:
+            self.target = before
+
+    def ask_at(self, node: str, request: bytes, port: int = PROXY) -> Client:
+        """
+        Connect to a node and say something.
+        """
+        peer = self.client_of(node, port)
+        self.say(peer, request)
+        return peer
+
+    def get_at(self, node: str, path: str = "/", *lines: str, endpoint: str = "e") -> Client:
+        """
+        Ask a node's proxy port for something, on a new connection that stays open.
+        """
+        return self.ask_at(node, request_bytes("GET", path, f"x-pico-endpoint: {endpoint}", *lines))
+
+    def number_at(self, node: str, name: str) -> float:
+        """
+        One of a node's metrics, by its name with labels.
+        """
+        page = self.ask_at(node, request_bytes("GET", "/metrics", "Connection: close"), ADMIN)
+        return value_of(page.body.decode(), name)
+
+    def kill(self, name: str) -> None:
+        """
+        Let a node vanish as a process does: its connections are reset, its ports closed.
+        """
+        host = self.nodes[name].host
+        host.ports.clear()
+        for pipe in list(self.network.pipes):
+            for end in (pipe.left, pipe.right):
+                if end.getHost().host == host.address:
+                    end.abortConnection()
+        self.network.pump()
