@@ -34,6 +34,8 @@ from pico.wire.link_notices import Notice, NoticeType, encode_notice
 from pico.wire.preamble import Preamble, Verdict
 from pico.wire.yamux.session import Role
 
+_log = Logger(namespace="cluster")
+
 #: Seconds between two looks at which relays are under way.
 LOOK = 1.0
 
@@ -91,8 +93,6 @@ class LinkPort:
 
     :ivar count: what has happened so far.
     """
-
-    _log = Logger(namespace="cluster.accept")
 
     def __init__(
         self,
@@ -264,7 +264,7 @@ class LinkPort:
         A link is gone.
         """
         self._links.pop(link, None)
-        self._log.info("link from node {node} closed: {reason}", node=link.peer.id, reason=reason.getErrorMessage())
+        _log.info("link from node {node} closed: {reason}", node=link.peer.id, reason=reason.getErrorMessage())
         self._tell_quiet()
         self._tell_ended()
 
@@ -292,7 +292,7 @@ class LinkPort:
             return Refusal.OVERLOADED
         link = AcceptedLink(self, peer, clock=self._clock, turn=self._turn, settings=self._settings)
         self._links[link] = None
-        self._log.info("link from node {node}", node=peer.id)
+        _log.info("link from node {node}", node=peer.id)
         return link.session
 
     def _refused(self, addr: IAddress | None, error: RemoteProtocolError) -> None:
@@ -301,7 +301,7 @@ class LinkPort:
         now = self._clock.seconds()
         if refusal in _TELLING and now >= self._quiet_until.get(refusal, 0.0):
             self._quiet_until[refusal] = now + QUIET
-            self._log.warn(
+            _log.warn(
                 "no agreement with whoever connected from {peer}: {reason}",
                 peer=text_of(addr) if addr is not None else "somewhere",
                 reason=error.reason,

@@ -31,6 +31,8 @@ from pico.wire.link_auth import Peer, Purpose
 from pico.wire.yamux.limits import Limits
 from pico.wire.yamux.session import Role
 
+_log = Logger(namespace="cluster")
+
 #: Stream ids left at which a session is replaced.
 RETIRE = 65_536
 
@@ -163,7 +165,7 @@ class _Carried:
 
     def _leaves(self) -> None:
         core = self._core
-        core.log.info("node {node} takes no new streams", node=core.peer.id)
+        _log.info("node {node} takes no new streams", node=core.peer.id)
         if core.carried is self:
             core.replace()
             self._machine._failed(core.patience.refused(None, 0.0, core.chooser.random()))
@@ -172,7 +174,7 @@ class _Carried:
         core = self._core
         if core.carried is self:
             core.replace()
-            core.log.info("link to node {node} lost: {reason}", node=core.peer.id, reason=reason.getErrorMessage())
+            _log.info("link to node {node} lost: {reason}", node=core.peer.id, reason=reason.getErrorMessage())
             stood = core.clock.seconds() - self.session.opened_at
             delay = core.patience.lost(stood, core.chooser.random())
             if stood < STABLE:
@@ -217,8 +219,6 @@ class _Core:
     look: Deadline | None = None
     used: bool = False
 
-    log = Logger(namespace="cluster.link")
-
     def dial(self, machine: _Linking) -> Deferred[Peer]:
         """
         Begin to dial.
@@ -234,9 +234,9 @@ class _Core:
             if reason.check(CancelledError):
                 return
             if not reason.check(LinkError):
-                self.log.failure("dialling node {node} failed", reason, node=self.peer.id)
+                _log.failure("dialling node {node} failed", reason, node=self.peer.id)
             delay = self.patience.refused(None, 0.0, self.chooser.random())
-            self.log.warn(
+            _log.warn(
                 "no link to node {node} for {delay:.1f}s: {reason}",
                 node=self.peer.id,
                 delay=delay,
@@ -334,7 +334,7 @@ def make_machine() -> Callable[[_Core], _Linking]:
 
     @pep614(dialling.upon(_Linking._dialled).to(up))
     def stands(c: _Linking, s: _Core, attempt: Deferred[Peer], carried: _Carried) -> None:
-        s.log.info("link to node {node}", node=s.peer.id)
+        _log.info("link to node {node}", node=s.peer.id)
         s.carried = carried
         s.used = True
         if s.look is not None:
@@ -346,8 +346,8 @@ def make_machine() -> Callable[[_Core], _Linking]:
     def send_away(c: _Linking, s: _Core, delay: float) -> None:
         s.fail()
 
-    @pep614(resting.upon(_Linking._rested, nodata=True).to(down))
-    def rested(c: _Linking, s: _Core) -> None:
+    @pep614(resting.upon(_Linking._rested).to(down))
+    def rested(c: _Linking, s: _Core, timer: IDelayedCall) -> None:
         s.resting = False
 
     @pep614(dialling.upon(_Linking.stop).to(stopped))

@@ -374,8 +374,9 @@ class Agreement:
         if peer.id == self._self.id:
             itself = peer.generation == self._self.generation
             return self._fail(Refusal.SAME_ID, "it is this node itself" if itself else "it has this node's id")
-        if self._expected is not None and peer != self._expected:
-            wanted = self._expected
+        wanted = self._expected
+        # Compared by what they hold: compiled, two objects of such a class would never be equal here.
+        if wanted is not None and (peer.id != wanted.id or generation != wanted.generation):
             other = f"it is {peer.id}, not {wanted.id}" if peer.id != wanted.id else f"it is another life of {peer.id}"
             return self._fail(Refusal.WRONG_NODE, other)
         self._peer = peer
