@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from pico.cluster.accept import LinkPort
 from pico.cluster.remote import Remotes
-from pico.metrics import Description, Kind, Metrics, Samples
+from pico.exposition import Description, Kind, Samples
+from pico.metrics import Metrics
 
 #: Links that this node has dialled, and those that others have dialled to it.
 OUT, IN = ("out",), ("in",)

@@ -97,6 +97,14 @@ class RemoteUpstream:
         link.join(self)
 
     @property
+    def address(self) -> str:
+        """
+        Where the node takes links.
+        """
+        holder = self.holder
+        return f"[{holder.host}]:{holder.port}" if ":" in holder.host else f"{holder.host}:{holder.port}"
+
+    @property
     def available(self) -> bool:
         """
         False from the moment on when nothing new may go there.

@@ -21,10 +21,11 @@ from pico.net.http.server import ServerSettings
 from pico.net.turn import Turn
 from pico.server.anyone import Anyone
 from pico.tunnel.session import TunnelSettings
+from pico.tunnel.supply import SupplySettings
 from pico.upstream.port import UpstreamPort, UpstreamPortSettings
 from pico.upstream.registry import Registry
 from pico.upstream.traffic import Traffic, TrafficSettings, end_of
-from pico.upstream.tunnel import PoolSettings, TunnelUpstream
+from pico.upstream.tunnel import TunnelUpstream
 from pico.wire.http1.headers import HeaderCache
 
 _DONE = Failure(ConnectionDone())
@@ -60,7 +61,7 @@ class ConnectionTests(SynchronousTestCase):
             node_id=NodeId("n"),
             registry=Registry(clock),
             verifier=Anyone(),
-            settings=UpstreamPortSettings(ServerSettings(), TunnelSettings(), PoolSettings(), max_connections=0),
+            settings=UpstreamPortSettings(ServerSettings(), TunnelSettings(), SupplySettings(), max_connections=0),
             cache=HeaderCache(),
             clock=clock,
             deadlines=Deadlines(clock),
