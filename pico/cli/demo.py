@@ -8,18 +8,52 @@ import sys
 
 import click
 
-from pico.cli.command import Command
+from pico.cli.command import Command, Group, Option
 
 
-@click.command("demo", cls=Command)
-def demo() -> None:
+@click.group("demo", cls=Group, invoke_without_command=True)
+@click.pass_context
+def demo(context: click.Context) -> None:
     """
-    Run a node, a sample web service and an agent until Ctrl-C.
+    Run a small cluster to try things with, on this machine.
+
+    Without a command it is the same as "pico demo cluster".
 
     \b
     Example:
       pico demo
     """
+    if context.invoked_subcommand is None:
+        context.invoke(cluster)
+
+
+@demo.command("cluster", cls=Command)
+@click.option(
+    "--nodes",
+    cls=Option,
+    type=click.IntRange(1, 9),
+    default=3,
+    show_default=True,
+    metavar="COUNT",
+    help="How many nodes.",
+)
+@click.option(
+    "--no-sample",
+    cls=Option,
+    is_flag=True,
+    help="Run no sample service and no agent: the nodes are for those of your own.",
+)
+def cluster(nodes: int = 3, no_sample: bool = False) -> None:
+    """
+    Run nodes behind a load balancer, a sample web service and an agent until Ctrl-C.
+
+    A table shows how the nodes see each other. A node's number as a key kills it, and again starts it anew; where there
+    is no terminal SIGUSR1 kills a node and SIGUSR2 starts it again.
+
+    \b
+    Example:
+      pico demo cluster --nodes 3
+    """
     from pico.demo.run import run_demo
 
-    sys.exit(run_demo())
+    sys.exit(run_demo(nodes=nodes, sample=not no_sample))

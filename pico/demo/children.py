@@ -155,6 +155,24 @@ class Children:
                 return child
         return None
 
+    def kill(self, child: Child) -> None:
+        """
+        End a child at once, which cannot do anything about it, and forget it.
+        """
+        child.process.kill()
+        child.process.wait()
+        self.forget(child)
+
+    def forget(self, child: Child) -> None:
+        """
+        Take what an ended child has left behind, and know it no more.
+        """
+        self._drain(child)
+        for key in list(self._selector.get_map().values()):
+            if key.data is child:
+                self._forget(key.fd)
+        self._children.remove(child)
+
     def stop(self, patience: float, hurried: Callable[[], bool]) -> None:
         """
         End every child, the one started last first, and wait until it is gone. Output is still taken.

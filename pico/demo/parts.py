@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
 
 import attrs
@@ -16,9 +16,16 @@ from pico.demo.text import ENDPOINT
 #: Seconds that requests under way get when the demo ends; the stream of events would never end by itself.
 GRACE = 1
 
+#: Tunnels that the demo's agent keeps, to as many nodes.
+CONNECTIONS = 2
+
 AGENT = "the agent"
-NODE = "the node"
+BALANCER = "the load balancer"
+NODES = "the nodes"
 SERVICE = "the sample service"
+
+#: Where the nodes say what they know of each other.
+CLUSTER_NODES = "/status/cluster/nodes"
 
 _HOST = "127.0.0.1"
 
@@ -26,13 +33,40 @@ _HOST = "127.0.0.1"
 @attrs.frozen
 class Ports:
     """
-    Where everything listens, on the loopback interface.
+    Where everything but the nodes listens, on the loopback interface.
+
+    :ivar proxy: of the load balancer, as the next two.
     """
 
     proxy: int
     upstream: int
     admin: int
     service: int
+
+
+@attrs.frozen
+class Node:
+    """
+    A node of the demo.
+
+    :ivar number: from 1 on; what stands on its key.
+    :ivar id: what it is called, in all of its lives.
+    :ivar gossip: its port for other nodes.
+    """
+
+    number: int
+    id: str
+    proxy: int
+    upstream: int
+    admin: int
+    gossip: int
+
+    @property
+    def name(self) -> str:
+        """
+        What people are told that it is.
+        """
+        return f"node {self.number}"
 
 
 @attrs.frozen
@@ -51,64 +85,134 @@ class Part:
     is_up: Callable[[bytes], bool]
 
 
-def make_parts(ports: Ports) -> list[Part]:
+@attrs.frozen
+class Stage:
     """
-    The parts, in the order in which they are started.
+    What is started together.
     """
-    return [
-        Part(
-            SERVICE,
-            [sys.executable, "-m", "pico.demo.service", str(ports.service)],
-            ports.service,
-            "/",
-            lambda body: True,
-        ),
-        Part(
-            NODE,
+
+    name: str
+    parts: Sequence[Part]
+
+
+@attrs.frozen
+class Plan:
+    """
+    All of the demo.
+
+    :ivar sample: whether there are a sample service and an agent.
+    """
+
+    ports: Ports
+    nodes: Sequence[Node]
+    sample: bool = True
+
+    def stages(self) -> list[Stage]:
+        """
+        What is started, in this order.
+        """
+        ports = self.ports
+        stages = []
+        if self.sample:
+            command = [sys.executable, "-m", "pico.demo.service", str(ports.service)]
+            stages.append(Stage(SERVICE, [Part(SERVICE, command, ports.service, "/", lambda body: True)]))
+        stages.append(Stage(self.nodes_name, [self.node_part(node) for node in self.nodes]))
+        stages.append(Stage(BALANCER, [self._balancer()]))
+        if self.sample:
+            stages.append(Stage(AGENT, [self._agent()]))
+        return stages
+
+    @property
+    def nodes_name(self) -> str:
+        """
+        What all nodes are called.
+        """
+        return "the node" if len(self.nodes) == 1 else f"{len(self.nodes)} nodes"
+
+    def node_part(self, node: Node) -> Part:
+        """
+        How a node is started, the first time and again.
+        """
+        others = [f"{_HOST}:{each.gossip}" for each in self.nodes if each is not node]
+        return Part(
+            node.name,
             [
                 *(sys.executable, "-m", "pico", "server"),
-                *("--proxy.bind-addr", f"{_HOST}:{ports.proxy}"),
-                *("--upstream.bind-addr", f"{_HOST}:{ports.upstream}"),
-                *("--admin.bind-addr", f"{_HOST}:{ports.admin}"),
-                *("--cluster.node-id-prefix", "demo-"),
+                *("--proxy.bind-addr", f"{_HOST}:{node.proxy}"),
+                *("--upstream.bind-addr", f"{_HOST}:{node.upstream}"),
+                *("--admin.bind-addr", f"{_HOST}:{node.admin}"),
+                *("--cluster.gossip.bind-addr", f"{_HOST}:{node.gossip}"),
+                *("--cluster.node-id", node.id),
+                *(("--cluster.join", ",".join(others)) if others else ()),
                 *("--grace-period", f"{GRACE}s"),
             ],
-            ports.admin,
+            node.admin,
             "/ready",
             lambda body: True,
-        ),
-        Part(
+        )
+
+    def _balancer(self) -> Part:
+        ports, nodes = self.ports, self.nodes
+        routes = [
+            (ports.proxy, [node.proxy for node in nodes]),
+            (ports.upstream, [node.upstream for node in nodes]),
+            (ports.admin, [node.admin for node in nodes]),
+        ]
+        arguments = [f"{port}={','.join(map(str, behind))}" for port, behind in routes]
+        return Part(
+            BALANCER,
+            [sys.executable, "-m", "pico.demo.balancer", *arguments],
+            ports.admin,
+            CLUSTER_NODES,
+            lambda body: sum(row.status == "active" for row in rows_of(body)) == len(nodes),
+        )
+
+    def _agent(self) -> Part:
+        ports = self.ports
+        return Part(
             AGENT,
             [
                 *(sys.executable, "-m", "pico", "agent"),
                 *("--endpoints", f"{ENDPOINT}/{_HOST}:{ports.service}"),
                 *("--connect.url", f"http://{_HOST}:{ports.upstream}"),
+                *("--connections", str(min(CONNECTIONS, len(self.nodes)))),
                 *("--grace-period", f"{GRACE}s"),
             ],
             ports.admin,
-            "/status/upstream/endpoints",
-            is_registered,
-        ),
-    ]
+            CLUSTER_NODES,
+            lambda body: any(row.upstreams for row in rows_of(body)),
+        )
 
 
-def is_registered(body: bytes) -> bool:
+@attrs.frozen
+class Row:
     """
-    Whether a node's answer about its endpoints names the demo's.
+    What the cluster says of a node.
+    """
+
+    id: str
+    status: str
+    endpoints: int
+    upstreams: int
+
+
+def rows_of(body: bytes) -> list[Row]:
+    """
+    Read a node's answer about all nodes; nothing if it is not one.
     """
     try:
-        endpoints = json.loads(body)
-    except ValueError:
-        return False
-    return isinstance(endpoints, dict) and bool(endpoints.get(ENDPOINT))
+        return [Row(each["id"], each["status"], each["endpoints"], each["upstreams"]) for each in json.loads(body)]
+    except (ValueError, TypeError, KeyError):
+        return []
 
 
-def environment_of(environment: Mapping[str, str]) -> dict[str, str]:
+def environment_of(environment: Mapping[str, str], secret: str) -> dict[str, str]:
     """
-    The environment of the parts: nothing that configures Pico, because the demo says all of it by flags.
+    The environment of the parts: nothing that configures Pico but the cluster's secret, because the demo says all else
+    by flags, which everybody on the machine can read.
     """
     kept = {name: value for name, value in environment.items() if not name.startswith("PICO_")}
-    return {**kept, "PYTHONUNBUFFERED": "1"}
+    return {**kept, "PYTHONUNBUFFERED": "1", "PICO_CLUSTER__SECRET_KEYS": secret}
 
 
 def fetch(port: int, path: str) -> bytes | None:

@@ -94,17 +94,60 @@ def make_examples(proxy_port: int) -> list[Example]:
     ]
 
 
-def make_addresses(proxy: int, upstream: int, admin: int, service: int) -> list[tuple[str, str, str]]:
+def make_addresses(proxy: int, upstream: int, admin: int, service: int | None) -> list[tuple[str, str, str]]:
     """
     What listens where: name, URL, and what it is for.
+
+    :param service: where the sample service listens, if there is one.
     """
-    return [
+    addresses = [
         ("proxy", f"http://127.0.0.1:{proxy}", "clients connect here"),
         ("upstream", f"http://127.0.0.1:{upstream}", "agents connect here"),
         ("admin", f"http://127.0.0.1:{admin}", "health, metrics and status"),
-        ("service", f"http://127.0.0.1:{service}", f"what is exposed, as {ENDPOINT}"),
-        ("in a browser", f"http://{ENDPOINT}.localhost:{proxy}/", "the service, through the tunnel"),
     ]
+    if service is not None:
+        addresses += [
+            ("service", f"http://127.0.0.1:{service}", f"what is exposed, as {ENDPOINT}"),
+            ("in a browser", f"http://{ENDPOINT}.localhost:{proxy}/", "the service, through a tunnel"),
+        ]
+    return addresses
+
+
+def make_own_examples(upstream_port: int, admin_port: int, proxy_port: int) -> list[Example]:
+    """
+    The commands with which one's own service is exposed, flags left out that say the default.
+    """
+    url = "" if upstream_port == 8001 else f" --connect.url http://127.0.0.1:{upstream_port}"
+    server = "" if admin_port == 8002 else f" --server.url http://127.0.0.1:{admin_port}"
+    return [
+        Example("what the nodes know of each other", f"pico status cluster nodes{server}"),
+        Example("a service", "python3 -m http.server 4000"),
+        Example("expose it", f"pico agent --endpoints {ENDPOINT}/localhost:4000{url}"),
+        Example("reach it", f'curl http://127.0.0.1:{proxy_port}/ -H "x-pico-endpoint: {ENDPOINT}"'),
+    ]
+
+
+def table_lines(rows: Sequence[Sequence[str]], style: Style) -> list[str]:
+    """
+    Rows in columns, the first one as a heading; words that say how a node does are coloured.
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for number, row in enumerate(rows):
+        paint = style.faint if number == 0 else lambda word: _painted(word, style)
+        cells = [paint(word) + " " * (width - len(word)) for word, width in zip(row, widths, strict=True)]
+        lines.append("  " + "  ".join(cells).rstrip())
+    return lines
+
+
+def _painted(word: str, style: Style) -> str:
+    if word in ("active", "running"):
+        return style.good(word)
+    if word in ("unreachable", "killed", "ended"):
+        return style.bad(word)
+    if word in ("leaving", "left", "starting", "unknown"):
+        return style.notable(word)
+    return word
 
 
 def address_lines(addresses: Sequence[tuple[str, str, str]], style: Style) -> list[str]:

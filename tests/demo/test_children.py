@@ -144,6 +144,19 @@ class ChildrenTests(SynchronousTestCase):
         self.assertIs(self.children.find_ended(), child)
         self.assertEqual(list(child.tail), ["port is taken", "last words"])
 
+    def test_kill(self) -> None:
+        """
+        One that is killed is gone at once, is not found as one that has ended, and is not ended a second time.
+        """
+        self.start("node")
+        node, child = self.start("another")
+        node.say(b"last words\n")
+        self.children.kill(child)
+        self.assertEqual(self.lines, [("another", "last words")])
+        self.assertIsNone(self.children.find_ended())
+        self.children.stop(10, lambda: False)
+        self.assertEqual(self.told, ["kill another", "terminate node"])
+
     def test_stop_order(self) -> None:
         """
         Children are ended one after the other, the last first, and what they still say is taken.

@@ -17,8 +17,10 @@ from pico.demo.text import (
     example_lines,
     make_addresses,
     make_examples,
+    make_own_examples,
     report_lines,
     request_of,
+    table_lines,
     wants_color,
 )
 
@@ -96,6 +98,53 @@ class ExampleTests(SynchronousTestCase):
         self.assertEqual(said, [example.command for example in make_examples(8000)])
 
 
+class OwnExampleTests(SynchronousTestCase):
+    def test_defaults(self) -> None:
+        """
+        Where the ports are the usual ones the commands are those of the manual.
+        """
+        self.assertEqual(
+            [example.command for example in make_own_examples(8001, 8002, 8000)],
+            [
+                "pico status cluster nodes",
+                "python3 -m http.server 4000",
+                "pico agent --endpoints my-endpoint/localhost:4000",
+                'curl http://127.0.0.1:8000/ -H "x-pico-endpoint: my-endpoint"',
+            ],
+        )
+
+    def test_other_ports(self) -> None:
+        """
+        Otherwise they say where.
+        """
+        status, _, agent, curl = (example.command for example in make_own_examples(1, 2, 3))
+        self.assertEqual(status, "pico status cluster nodes --server.url http://127.0.0.1:2")
+        self.assertEqual(agent, "pico agent --endpoints my-endpoint/localhost:4000 --connect.url http://127.0.0.1:1")
+        self.assertIn("http://127.0.0.1:3/", curl)
+
+
+class TableTests(SynchronousTestCase):
+    ROWS = (("NODE", "STATUS", "UPSTREAMS"), ("1", "active", "12"), ("2", "unreachable", "0"))
+
+    def test_columns(self) -> None:
+        """
+        Columns are aligned, and nothing stands behind the last one.
+        """
+        self.assertEqual(
+            table_lines(self.ROWS, PLAIN),
+            ["  NODE  STATUS       UPSTREAMS", "  1     active       12", "  2     unreachable  0"],
+        )
+
+    def test_colors(self) -> None:
+        """
+        Colour tells good from bad and moves nothing.
+        """
+        heading, good, bad = table_lines(self.ROWS, COLORED)
+        self.assertIn("\x1b[32mactive\x1b[0m       12", good)
+        self.assertIn("\x1b[31munreachable\x1b[0m  0", bad)
+        self.assertIn("\x1b[2mSTATUS\x1b[0m", heading)
+
+
 class AddressTests(SynchronousTestCase):
     def test_ports(self) -> None:
         """
@@ -112,6 +161,12 @@ class AddressTests(SynchronousTestCase):
                 "in a browser": f"http://{ENDPOINT}.localhost:1/",
             },
         )
+
+    def test_no_service(self) -> None:
+        """
+        Without the sample service nothing is said of it.
+        """
+        self.assertEqual([name for name, _, _ in make_addresses(1, 2, 3, None)], ["proxy", "upstream", "admin"])
 
     def test_columns(self) -> None:
         """
