@@ -18,6 +18,7 @@ from typing import ClassVar, TypeVar
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.system.http_client import Client, Response, fetch
+from tests.system.network import Host, Network
 from tests.system.processes import (
     DEADLINE,
     PICO,
@@ -45,13 +46,26 @@ class Node:
     """
     A ``pico server``.
 
+    :ivar host: the address of its ports.
     :ivar proxy: its port for clients.
     :ivar upstream: its port for agents.
     :ivar admin: its port for operators.
     """
 
-    def __init__(self, scene: Scene, settings: Settings, *, command: Sequence[str] = (*PICO, "server")) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        settings: Settings,
+        *,
+        command: Sequence[str] = (*PICO, "server"),
+        on: Host | None = None,
+    ) -> None:
+        """
+        :param on: where it runs; beside the test when not given.
+        """
         self._scene = scene
+        self._on = on
+        self.host = on.address if on is not None else "127.0.0.1"
         self._command = command
         self._settings = dict(settings)
         self.proxy = self.upstream = self.admin = 0
@@ -62,14 +76,14 @@ class Node:
         Start it anew on the same ports; it must have ended.
         """
         for name, port in (("proxy", self.proxy), ("upstream", self.upstream), ("admin", self.admin)):
-            self._settings[f"{name}.bind_addr"] = f"127.0.0.1:{port}"
+            self._settings[f"{name}.bind_addr"] = f"{self.host}:{port}"
         self.program = self._start()
 
     def status(self, path: str) -> object:
         """
         Ask the admin port.
         """
-        with Client(self.admin) as client:
+        with Client(self.admin, host=self.host) as client:
             client.send(f"GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n".encode())
             response = client.response()
         if response.status != 200:
@@ -80,7 +94,7 @@ class Node:
         """
         The numbers of ``/metrics``; names with their labels, as they are written there.
         """
-        with Client(self.admin) as client:
+        with Client(self.admin, host=self.host) as client:
             client.send(b"GET /metrics HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n")
             text = client.response().body.decode()
         lines = [line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#")]
@@ -91,7 +105,7 @@ class Node:
         """
         Whether it says that it takes traffic.
         """
-        with Client(self.admin) as client:
+        with Client(self.admin, host=self.host) as client:
             client.send(b"GET /ready HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n")
             return client.response().status == 200
 
@@ -118,22 +132,23 @@ class Node:
         """
         Connect to the port for clients.
         """
-        return Client(self.proxy)
+        return Client(self.proxy, host=self.host)
 
     def fetch(self, target: str = "/", method: str = "GET", **request: object) -> Response:
         """
         Ask once.
         """
-        return fetch(self.proxy, target, method, **request)
+        return fetch(self.proxy, target, method, at=self.host, **request)
 
     def _start(self) -> Program:
         settings: dict[str, object] = {
-            "proxy.bind_addr": "127.0.0.1:0",
-            "upstream.bind_addr": "127.0.0.1:0",
-            "admin.bind_addr": "127.0.0.1:0",
+            "proxy.bind_addr": f"{self.host}:0",
+            "upstream.bind_addr": f"{self.host}:0",
+            "admin.bind_addr": f"{self.host}:0",
             **self._settings,
         }
-        program = self._scene.start("node", [*self._command, *flags(settings)])
+        command = [*self._command, *flags(settings)]
+        program = self._scene.start("node", command if self._on is None else self._on.command(command))
         found = program.wait_for_log(r"ready: proxy \S*:(\d+), upstream \S*:(\d+), admin \S*:(\d+)")
         self.proxy, self.upstream, self.admin = (int(port) for port in found.groups())
         eventually(lambda: self.ready, "the node to be ready")
@@ -149,6 +164,7 @@ class Scene:
         self.directory = Path(tempfile.mkdtemp(prefix="pico-system-"))
         self._programs: list[Program] = []
         self._services: list[HTTPService | RecordingService | WebSocketEcho] = []
+        self._networks: list[Network] = []
 
     def start(
         self,
@@ -169,11 +185,18 @@ class Scene:
         self._programs.append(program)
         return program
 
-    def node(self, settings: Settings | None = None) -> Node:
+    def network(self) -> Network:
         """
-        Start a node on free ports of the loopback interface.
+        Make a network; it ends with the scene.
         """
-        return Node(self, settings or {})
+        self._networks.append(Network())
+        return self._networks[-1]
+
+    def node(self, settings: Settings | None = None, *, on: Host | None = None) -> Node:
+        """
+        Start a node on free ports, of the loopback interface or of a host in a network.
+        """
+        return Node(self, settings or {}, on=on)
 
     def agent(
         self,
@@ -192,8 +215,8 @@ class Scene:
         :param settings: flags of the agent and its one listener.
         :param connected: tunnels for the endpoint to wait for; ``None`` not to wait.
         """
-        port = node if isinstance(node, int) else node.upstream
-        all_settings = {"connect.url": f"http://127.0.0.1:{port}", **(settings or {})}
+        where = f"127.0.0.1:{node}" if isinstance(node, int) else f"{node.host}:{node.upstream}"
+        all_settings = {"connect.url": f"http://{where}", **(settings or {})}
         command = [*PICO, "agent", "http", endpoint, str(address), *flags(all_settings)]
         program = self.start("agent", command)
         if connected is not None and not isinstance(node, int):
@@ -247,6 +270,8 @@ class Scene:
             program.kill()
         for service in self._services:
             service.close()
+        for network in self._networks:
+            network.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

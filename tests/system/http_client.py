@@ -496,10 +496,10 @@ class AsyncClient:
         return await self.response(method)
 
 
-def fetch(port: int, target: str = "/", method: str = "GET", **request: object) -> Response:
+def fetch(port: int, target: str = "/", method: str = "GET", *, at: str = "127.0.0.1", **request: object) -> Response:
     """
     Ask once, on a connection of its own.
     """
-    with Client(port) as client:
+    with Client(port, host=at) as client:
         client.send(request_bytes(method, target, **request))  # type: ignore[arg-type]
         return client.response(method)
