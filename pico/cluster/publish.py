@@ -22,6 +22,9 @@ from pico.names import EndpointKey
 #: Endpoints that a node tells others of; a little less than gossip takes of one member.
 MAX_ENDPOINTS = 99_000
 
+#: Bytes of all keys and values of so many, at the most.
+MAX_PUBLISHED = 64 * 1024 * 1024
+
 #: A load below this counts as none: what a further hop costs in the choice between two nodes.
 LEAST_LOAD = 4
 
