@@ -145,6 +145,7 @@ class Node:
             "proxy.bind_addr": f"{self.host}:0",
             "upstream.bind_addr": f"{self.host}:0",
             "admin.bind_addr": f"{self.host}:0",
+            "cluster.gossip.bind_addr": f"{self.host}:0",
             **self._settings,
         }
         command = [*self._command, *flags(settings)]
