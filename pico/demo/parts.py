@@ -146,7 +146,7 @@ class Plan:
                 *(("--cluster.join", ",".join(others)) if others else ()),
                 # When all of them were killed the first one to come back finds nobody, and need not wait for long.
                 *("--cluster.join-timeout", "3s"),
-                *("--cluster.abort-if-join-fails", "false"),
+                "--cluster.abort-if-join-fails=false",
                 *("--grace-period", f"{GRACE}s"),
             ],
             node.admin,
