@@ -41,7 +41,7 @@ from pico.net.ports import listen_tcp, make_client_endpoint
 from pico.net.process import watch_process
 from pico.net.tls_endpoint import TLSEndpoint
 from pico.net.turn import Turn
-from pico.tunnel.session import TunnelSettings
+from pico.tunnel.session import TunnelSession, TunnelSettings
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
 
@@ -85,7 +85,7 @@ class OwnPort:
 
 class AgentService(Service):
     """
-    Keep every listener's tunnel up while the service runs.
+    Keep every listener's tunnels up while the service runs.
     """
 
     def __init__(
@@ -142,8 +142,12 @@ class AgentService(Service):
 
 class _Reporter:
     """
-    Turn what a listener's tunnel does into events, and into what is known of it.
+    Turn what a listener's tunnels do into events, and into what is known of them.
+
+    :ivar listener: asked for the tunnels that it has; set once it is made.
     """
+
+    listener: Listener
 
     def __init__(
         self,
@@ -161,22 +165,34 @@ class _Reporter:
         """
         A tunnel stands.
         """
-        self._state.got(tunnel.session, tunnel.node, self._time_of_day())
-        self._on_event(AgentConnected(endpoint, self._url, tunnel.node, tunnel.proxy_port))
+        self._state.got(tunnel.session, tunnel.node, self._serving(), self._time_of_day())
+        self._on_event(
+            AgentConnected(
+                endpoint,
+                self._url,
+                tunnel.node,
+                tunnel.proxy_port,
+                tunnels=len(self._state.serving),
+                wanted=self.listener.connections,
+            )
+        )
 
     def refused(self, endpoint: str, reason: str) -> None:
         """
         The node refuses for good.
         """
         self._state.refused(reason, self._time_of_day())
-        self._on_event(AgentRefused(endpoint, reason))
+        self._on_event(AgentRefused(endpoint, reason, len(self._state.serving)))
 
     def lost(self, endpoint: str, reason: str, retry_in: float) -> None:
         """
         A tunnel is dialled again.
         """
-        self._state.lost(reason, self._time_of_day())
-        self._on_event(AgentLost(endpoint, reason, retry_in))
+        self._state.lost(reason, self._serving(), self._time_of_day())
+        self._on_event(AgentLost(endpoint, reason, retry_in, len(self._state.serving)))
+
+    def _serving(self) -> list[TunnelSession]:
+        return [tunnel.session for tunnel in self.listener.tunnels]
 
 
 def make_agent(
@@ -234,16 +250,22 @@ def make_agent(
             listener, reactor, clock, deadlines, access_log, on_event if requests else None, tally
         )
         backends.append((listener.endpoint_id, backend))
-        tunnel = Listener(
+        connections = listener.connections or config.connections
+        reporter = _Reporter(
+            # The URL's text, because as it was given it may hold a secret.
+            dialer.url.text,
+            on_event,
+            endpoints.add(listener.endpoint_id, time_of_day(), connections),
+            time_of_day,
+        )
+        reporter.listener = tunnel = Listener(
             listener.endpoint_id,
             dialer=dialer,
             clock=clock,
             on_stream=served.serve,
-            # The URL's text, because as it was given it may hold a secret.
-            watcher=_Reporter(
-                dialer.url.text, on_event, endpoints.add(listener.endpoint_id, time_of_day()), time_of_day
-            ),
+            watcher=reporter,
             chooser=chooser,
+            connections=connections,
         )
         listeners.append((tunnel, served))
     own_port = None

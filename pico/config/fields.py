@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Annotated, get_args, get_origin, get_type_hints
 
 import attrs
@@ -61,6 +62,7 @@ class Setting:
 
     :ivar aliases: other names for it, as dotted paths; they hold for files, variables and flags.
     :ivar least: the smallest number, in seconds or bytes where it has a unit.
+    :ivar most: the largest number; a slip of the keyboard that is larger still has a bound of its own.
     :ivar required: whether the section makes no sense without it.
     """
 
@@ -68,6 +70,7 @@ class Setting:
     help: str
     aliases: tuple[str, ...] = ()
     least: float = 0
+    most: float = inf
     required: bool = False
 
 

@@ -36,6 +36,8 @@ def convert(leaf: Leaf, text: str) -> object:
     value = _read(kind, text)
     if isinstance(value, int | float) and value < leaf.setting.least:
         raise ValueError(f"{shown(text)} is too little; the least is {written_least(leaf)}")
+    if isinstance(value, int | float) and value > leaf.setting.most:
+        raise ValueError(f"{shown(text)} is too much; the most is {written_most(leaf)}")
     return value
 
 
@@ -75,6 +77,13 @@ def written_least(leaf: Leaf) -> str:
     The least value as it is written.
     """
     return str(_number(leaf.setting.kind, leaf.setting.least))
+
+
+def written_most(leaf: Leaf) -> str:
+    """
+    The largest value as it is written.
+    """
+    return str(_number(leaf.setting.kind, leaf.setting.most))
 
 
 def _number(kind: Kind, value: float) -> str | int:

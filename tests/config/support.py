@@ -40,6 +40,8 @@ def samples(leaf: Leaf) -> tuple[str, str, str]:
     if kind is Kind.BOOL:
         other = "false" if leaf.default else "true"
         return other, "true" if leaf.default else "false", other
+    if kind is Kind.COUNT and leaf.setting.most < 1001:
+        return "11", "12", "13"
     if kind is Kind.FORMAT:
         return "json", "text", "json"
     return SAMPLES[kind]
