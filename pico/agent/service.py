@@ -24,6 +24,8 @@ from pico.agent.numbers import watch_endpoints, watch_services
 from pico.agent.port import make_agent_site
 from pico.client.dialer import Dialer, DialSettings, Tunnel
 from pico.client.listener import Listener
+from pico.client.rotation import Rotation
+from pico.client.slot import Dials
 from pico.client.urls import parse_node_url
 from pico.config.addresses import Address, parse_address, parse_service
 from pico.config.agent import AgentConfig, ListenerConfig
@@ -151,12 +153,10 @@ class _Reporter:
 
     def __init__(
         self,
-        url: str,
         on_event: Callable[[AgentEvent], None],
         state: EndpointState,
         time_of_day: Callable[[], float],
     ) -> None:
-        self._url = url
         self._on_event = on_event
         self._state = state
         self._time_of_day = time_of_day
@@ -169,7 +169,7 @@ class _Reporter:
         self._on_event(
             AgentConnected(
                 endpoint,
-                self._url,
+                tunnel.url,
                 tunnel.node,
                 tunnel.proxy_port,
                 tunnels=len(self._state.serving),
@@ -218,26 +218,10 @@ def make_agent(
     """
     turn = Turn(clock)
     deadlines = Deadlines(clock)
-    url = parse_node_url(config.connect.url)
-    dialer = Dialer(
-        DialSettings(
-            url=url,
-            timeout=config.connect.timeout,
-            token=config.connect.token,
-            tenant_id=config.connect.tenant_id,
-            version=__version__,
-            tunnel=TunnelSettings(
-                keepalive_interval=config.connect.keepalive_interval,
-                keepalive_timeout=config.connect.keepalive_timeout,
-            ),
-        ),
-        reactor=reactor,
-        clock=clock,
-        turn=turn,
-    )
     chooser = chooser or random.Random()
     if not config.listeners:
         raise ConfigError("no listeners configured: name an endpoint and its service")
+    dialers = _make_dialers(config, reactor, clock, turn)
     endpoints = Endpoints()
     metrics = metrics or Metrics()
     tallies = Tallies(metrics, "pico_agent", ["endpoint"]) if config.server.enabled else None
@@ -252,15 +236,13 @@ def make_agent(
         backends.append((listener.endpoint_id, backend))
         connections = listener.connections or config.connections
         reporter = _Reporter(
-            # The URL's text, because as it was given it may hold a secret.
-            dialer.url.text,
             on_event,
             endpoints.add(listener.endpoint_id, time_of_day(), connections),
             time_of_day,
         )
         reporter.listener = tunnel = Listener(
             listener.endpoint_id,
-            dialer=dialer,
+            dialer=_in_turn(dialers, chooser),
             clock=clock,
             on_stream=served.serve,
             watcher=reporter,
@@ -279,6 +261,38 @@ def make_agent(
             raise ConfigError(f"server.bind_addr: {error}") from None
         own_port = OwnPort(reactor, address, make_agent_site(endpoints, metrics, clock=clock))
     return AgentService(listeners, config.grace_period, endpoints=endpoints, own_port=own_port)
+
+
+def _make_dialers(config: AgentConfig, reactor: IReactorTCP, clock: IReactorTime, turn: Turn) -> Sequence[Dialer]:
+    connect = config.connect
+    if not connect.url:
+        raise ConfigError("connect.url names no node: write the URL of a node's upstream port")
+    return [
+        Dialer(
+            DialSettings(
+                url=parse_node_url(url),
+                timeout=connect.timeout,
+                token=connect.token,
+                tenant_id=connect.tenant_id,
+                version=__version__,
+                tunnel=TunnelSettings(
+                    keepalive_interval=connect.keepalive_interval,
+                    keepalive_timeout=connect.keepalive_timeout,
+                ),
+            ),
+            reactor=reactor,
+            clock=clock,
+            turn=turn,
+        )
+        for url in connect.url
+    ]
+
+
+def _in_turn(dialers: Sequence[Dialer], chooser: random.Random) -> Dials:
+    """
+    The dialer of one listener. Not all begin with the same node.
+    """
+    return dialers[0] if len(dialers) == 1 else Rotation(dialers, chooser.randrange(len(dialers)))
 
 
 def _make_listener(

@@ -41,7 +41,7 @@ class AgentOutput:
 
         The node says at which port only when a tunnel stands; until then it is taken to be the usual one.
         """
-        url = urlsplit(self._config.connect.url)
+        url = urlsplit(self._config.connect.url[0])
         host = url.hostname or "localhost"
         base = f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
         width = max(len(listener.endpoint_id) for listener in self._config.listeners)

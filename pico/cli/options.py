@@ -40,13 +40,14 @@ _SECTIONS = {
 _LAST = ("Limits", "Logging", "Stopping", "Configuration file")
 
 #: What stands for a value, where that is not the kind's own name.
-_METAVARS = {Kind.HEADER: "TEXT", Kind.ADVERTISE: "HOST:PORT", Kind.PATH: "FILE"}
+_METAVARS = {Kind.HEADER: "TEXT", Kind.ADVERTISE: "HOST:PORT", Kind.PATH: "FILE", Kind.URLS: "URL"}
 
 #: How values are written.
 _VALUES = {
     Kind.DURATION: "500ms, 10s, 1m30s or 2h",
     Kind.SIZE: "a number of bytes, or 64KiB, 1MiB and the like",
     Kind.ADDRESS: "host:port, [::1]:port, or :port for all interfaces",
+    Kind.URLS: "one or several with commas between them; the flag may be repeated",
     Kind.WORDS: "one or several with commas between them; the flag may be repeated",
     Kind.NETWORKS: "addresses, or networks such as 10.0.0.0/8, with commas between them; the flag may be repeated",
 }

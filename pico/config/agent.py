@@ -53,7 +53,10 @@ class Connect(msgspec.Struct, frozen=True, kw_only=True):
     The way to a node.
     """
 
-    url: Annotated[str, Setting(Kind.URL, "Upstream port of any node.", ("server.url",))] = "http://localhost:8001"
+    url: Annotated[
+        tuple[str, ...],
+        Setting(Kind.URLS, "Upstream port of any node; of several they are taken in turn.", ("server.url",)),
+    ] = ("http://localhost:8001",)
     token: Annotated[str, Setting(Kind.TOKEN, "Token to show to the node.", ("auth.api_key",))] = ""
     tenant_id: Annotated[str, Setting(Kind.HEADER, "Tenant that the endpoints belong to.")] = ""
     timeout: Annotated[float, Setting(Kind.DURATION, "For one try to connect.", least=0.001)] = 30.0

@@ -30,7 +30,7 @@ class Kind(enum.Enum):
     SIZE = "size"
     ADDRESS = "address"
     ADVERTISE = "host:port"
-    URL = "URL"
+    URLS = "URL, or several"
     SERVICE = "port, host:port or URL"
     ENDPOINT = "endpoint"
     PROTOCOL = "http"
@@ -52,7 +52,7 @@ class Kind(enum.Enum):
         """
         Whether a value is a list of words.
         """
-        return self in (Kind.WORDS, Kind.NETWORKS)
+        return self in (Kind.WORDS, Kind.NETWORKS, Kind.URLS)
 
 
 @attrs.frozen

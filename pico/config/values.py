@@ -24,6 +24,8 @@ MAX_COUNT = 2**31 - 1
 _COUNT = re.compile("(-?)([0-9]+)")
 _NAME = re.compile(r"[A-Za-z0-9._~-]*")
 _MAX_NAME = 255
+#: A comma may also stand within a URL.
+_NEXT_URL = re.compile(r",(?=\s*\w+://)")
 
 
 def convert(leaf: Leaf, text: str) -> object:
@@ -49,8 +51,9 @@ def written(leaf: Leaf, value: object) -> object:
     kind = leaf.setting.kind
     if kind.secret:
         return HIDDEN if value else ""
-    if kind is Kind.URL:
-        return without_secrets(str(value))
+    if kind is Kind.URLS and isinstance(value, tuple):
+        urls = [without_secrets(str(url)) for url in value]
+        return urls[0] if len(urls) == 1 else urls
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
@@ -128,9 +131,11 @@ def _read(kind: Kind, text: str) -> object:
             return _words(text)
         case Kind.NETWORKS:
             return tuple(_network(word) for word in _words(text))
+        case Kind.URLS:
+            return tuple(url.strip() for url in _NEXT_URL.split(text))
         case Kind.LISTENERS:
             return parse_listeners(text)
-        case Kind.TEXT | Kind.PATH | Kind.URL | Kind.SECRET:
+        case Kind.TEXT | Kind.PATH | Kind.SECRET:
             pass
     return text
 

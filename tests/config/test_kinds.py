@@ -170,7 +170,21 @@ class WrittenTests(SynchronousTestCase):
             ("http://u:hun@ter2@h?hunter2", "http://********@h?********"),
             ("u:hunter2@h", "u:********@h"),
         ]:
-            self.assertEqual(written(leaf_of(Kind.URL), url), expected)
+            self.assertEqual(written(leaf_of(Kind.URLS), (url,)), expected)
+
+    def test_urls(self) -> None:
+        """
+        Several URLs have commas between them; a comma within one parts nothing.
+        """
+        for text, urls in [
+            ("http://a", ("http://a",)),
+            ("http://a,https://b", ("http://a", "https://b")),
+            (" http://a/?x=1,2 , ws://b", ("http://a/?x=1,2", "ws://b")),
+            ("a,b", ("a,b",)),
+        ]:
+            self.assertEqual(convert(leaf_of(Kind.URLS), text), urls)
+        hidden = written(leaf_of(Kind.URLS), ("http://a?hunter2", "http://b"))
+        self.assertEqual(hidden, ["http://a?********", "http://b"])
 
     def test_defaults(self) -> None:
         """

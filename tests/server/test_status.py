@@ -83,7 +83,7 @@ class StatusTests(SynchronousTestCase):
         """
         return make_agent(
             AgentConfig(
-                connect=Connect(url="http://node:8001"),
+                connect=Connect(url=("http://node:8001",)),
                 listeners=(ListenerConfig(endpoint_id="e", addr="4000"),),
                 server=AgentServer(enabled=True),
             ),
