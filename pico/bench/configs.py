@@ -96,6 +96,8 @@ def server_command(pico: Sequence[str], *, proxy: int, upstream: int, admin: int
         f"127.0.0.1:{upstream}",
         "--admin.bind-addr",
         f"127.0.0.1:{admin}",
+        "--cluster.gossip.bind-addr",
+        "127.0.0.1:0",
         "--proxy.access-log.disable",
     )
 

@@ -40,7 +40,14 @@ _SECTIONS = {
 _LAST = ("Limits", "Logging", "Stopping", "Configuration file")
 
 #: What stands for a value, where that is not the kind's own name.
-_METAVARS = {Kind.HEADER: "TEXT", Kind.ADVERTISE: "HOST:PORT", Kind.PATH: "FILE", Kind.URLS: "URL"}
+_METAVARS = {
+    Kind.HEADER: "TEXT",
+    Kind.ADVERTISE: "HOST:PORT",
+    Kind.PATH: "FILE",
+    Kind.URLS: "URL",
+    Kind.FACTOR: "NUMBER",
+    Kind.SEEDS: "HOSTS",
+}
 
 #: How values are written.
 _VALUES = {
@@ -49,6 +56,8 @@ _VALUES = {
     Kind.ADDRESS: "host:port, [::1]:port, or :port for all interfaces",
     Kind.URLS: "one or several with commas between them; the flag may be repeated",
     Kind.WORDS: "one or several with commas between them; the flag may be repeated",
+    Kind.SEEDS: "names or addresses, each with or without :port, with commas between them; the flag may be repeated",
+    Kind.SECRETS: "one or several with commas between them; better in a file, where not every user can see them",
     Kind.NETWORKS: "addresses, or networks such as 10.0.0.0/8, with commas between them; the flag may be repeated",
 }
 
@@ -120,7 +129,7 @@ def _metavar(kind: Kind) -> str:
 
 
 def _default_text(leaf: Leaf) -> str:
-    if leaf.setting.kind is Kind.BOOL or "when empty" in leaf.setting.help:
+    if (leaf.setting.kind is Kind.BOOL and not leaf.default) or "when empty" in leaf.setting.help:
         return ""
     return f" [default: {written_default(leaf) or 'none'}]"
 

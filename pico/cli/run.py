@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 
 from twisted.application.service import Service
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -22,20 +22,23 @@ from pico.log.start import Log
 _log = Logger(namespace="main")
 
 
-def run_service(service: Service, reactor: Reactor, log: Log) -> int:
+def run_service(service: Service, reactor: Reactor, log: Log, failed: Deferred[PicoError] | None = None) -> int:
     """
     Start a service and run until it has stopped.
 
     The first SIGTERM or SIGINT stops the service, which drains; a second one ends the process at once. SIGUSR1 opens
     the log's file anew.
 
-    :return: the exit status: 0 after a drain.
+    :param failed: fires with the reason when the service cannot go on: then it is stopped, too.
+    :return: the exit status: 0 after a drain; 1 if the service could not go on.
     :raises PicoError: the service could not start.
     """
     status = [0]
     # Before the start: whoever reads that the service is ready may stop it at once.
     handle_signals(lambda: reactor.callFromThread(_stop, service, reactor, status), log.flush)
     signal.signal(signal.SIGUSR1, lambda number, frame: reactor.callFromThread(log.reopen))
+    if failed is not None:
+        failed.addCallback(_give_up, service, reactor, status)
     service.privilegedStartService()
     service.startService()
     tune()
@@ -68,6 +71,13 @@ def handle_signals(stop: Callable[[], object], flush: Callable[[], object] | Non
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)
+
+
+def _give_up(error: PicoError, service: Service, reactor: Reactor, status: list[int]) -> None:
+    _log.error("{reason}", reason=str(error))
+    status[0] = 1
+    # Not before the reactor runs.
+    reactor.callFromThread(_stop, service, reactor, status)
 
 
 def _stop(service: Service, reactor: Reactor, status: list[int]) -> None:

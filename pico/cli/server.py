@@ -34,5 +34,6 @@ def server(**values: object) -> None:
     with closing(open_log(config.log, clock)) as log:
         supervisor = Supervisor(clock)
         node = make_server(config, tcp, clock=clock, inherited=supervisor.sockets(PORTS))
-        status = run_service(supervisor.watch(node, lambda: node.status, node.when_ready), reactor, log)
+        service = supervisor.watch(node, lambda: node.status, node.when_ready)
+        status = run_service(service, reactor, log, node.when_failed())
     sys.exit(status)

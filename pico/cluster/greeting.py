@@ -47,11 +47,12 @@ class LinkError(PicoError):
         self.refusal = refusal
 
 
-@attrs.frozen
+@attrs.define
 class Identification:
     """
     How this node proves itself.
 
+    :ivar own: who it is. It has another generation when it finds that a former life of its id had a higher one.
     :ivar keys: the cluster's secrets, the one to use first; none where anybody is believed.
     :ivar random_bytes: makes nonces.
     """

@@ -15,7 +15,6 @@ Path = tuple[str, ...]
 
 _NO_AUTH = "Pico has no authentication yet; decide in front of the port who may reach it"
 _NO_TLS = "Pico has no TLS on its ports yet; put a proxy with TLS in front of them"
-_NO_CLUSTER = "Pico has no clusters yet; each node stands alone"
 
 #: By tree and dotted path; a section's sentence is for all that is below it.
 ABSENT: Mapping[Tree, Mapping[str, str]] = {
@@ -29,11 +28,7 @@ ABSENT: Mapping[Tree, Mapping[str, str]] = {
         "upstream.tls": _NO_TLS,
         "admin.tls": _NO_TLS,
         "upstream.rebalance": "Pico does not rebalance tunnels yet; leave it out",
-        "cluster.join": _NO_CLUSTER,
-        "cluster.join_timeout": _NO_CLUSTER,
-        "cluster.abort_if_join_fails": _NO_CLUSTER,
-        "cluster.gossip": _NO_CLUSTER,
-        "gossip": _NO_CLUSTER,
+        "gossip": "is called cluster.gossip now",
         "usage": "Pico reports its usage to nobody; leave it out",
         "proxy.gateway_timeout": "is called proxy.timeout now",
         "server": "server.graceful_shutdown_timeout is called grace_period now; the rest of it is an agent's",

@@ -45,9 +45,9 @@ def parse_address(text: str) -> Address:
         raise ValueError(f"{name} has no port; write host:port, or :port for all interfaces")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
-        if ":" not in host or not _is_ip(host):
+        if ":" not in host or not is_ip(host):
             raise ValueError(f"{name}: {shown(host)} is not an IPv6 address")
-    elif _is_ip(text):
+    elif is_ip(text):
         raise ValueError(f"{name}: write an IPv6 address in brackets and a port behind it, [{text}]:8000")
     elif ":" in host:
         raise ValueError(f"{name}: write an IPv6 address in brackets, [{host}]:{port}")
@@ -137,12 +137,15 @@ def _host_name(host: str, whole: str) -> str:
         name = host.encode("idna").decode("ascii")
     except UnicodeError:
         raise ValueError(f"{whole}: {shown(host)} is not a host name") from None
-    if name and (_HOST.fullmatch(name) is None or (_NUMBERS.fullmatch(name) and not _is_ip(name))):
+    if name and (_HOST.fullmatch(name) is None or (_NUMBERS.fullmatch(name) and not is_ip(name))):
         raise ValueError(f"{whole}: {shown(host)} is not a host name")
     return name
 
 
-def _is_ip(host: str) -> bool:
+def is_ip(host: str) -> bool:
+    """
+    Whether this is an address of either family, and no name.
+    """
     try:
         ip_address(host)
     except ValueError:

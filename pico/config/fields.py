@@ -22,10 +22,12 @@ class Kind(enum.Enum):
     NAME = "letters, digits, . _ ~ -"
     HEADER = "visible ASCII"
     SECRET = "secret"
+    SECRETS = "list of secrets"
     TOKEN = "secret, visible ASCII"
     PATH = "file"
     BOOL = "true or false"
     COUNT = "number"
+    FACTOR = "number, such as 1.5"
     DURATION = "duration"
     SIZE = "size"
     ADDRESS = "address"
@@ -38,6 +40,7 @@ class Kind(enum.Enum):
     FORMAT = "text or json"
     WORDS = "list"
     NETWORKS = "list of addresses and networks"
+    SEEDS = "list of hosts, with or without port"
     LISTENERS = "listeners"
 
     @property
@@ -45,14 +48,14 @@ class Kind(enum.Enum):
         """
         Whether values must not be shown to anybody.
         """
-        return self in (Kind.SECRET, Kind.TOKEN)
+        return self in (Kind.SECRET, Kind.SECRETS, Kind.TOKEN)
 
     @property
     def several(self) -> bool:
         """
         Whether a value is a list of words.
         """
-        return self in (Kind.WORDS, Kind.NETWORKS, Kind.URLS)
+        return self in (Kind.WORDS, Kind.NETWORKS, Kind.SEEDS, Kind.SECRETS, Kind.URLS)
 
 
 @attrs.frozen
@@ -61,7 +64,7 @@ class Setting:
     The description of a field, given with :class:`typing.Annotated`.
 
     :ivar aliases: other names for it, as dotted paths; they hold for files, variables and flags.
-    :ivar least: the smallest number, in seconds or bytes where it has a unit.
+    :ivar least: the smallest number, in seconds or bytes where it has a unit; of secrets the bytes that each needs.
     :ivar most: the largest number; a slip of the keyboard that is larger still has a bound of its own.
     :ivar required: whether the section makes no sense without it.
     """

@@ -108,6 +108,43 @@ class Admin(msgspec.Struct, frozen=True, kw_only=True):
     metrics: AdminMetrics = AdminMetrics()
 
 
+class Gossip(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    How nodes hear of each other.
+    """
+
+    bind_addr: Annotated[str, Setting(Kind.ADDRESS, "Where other nodes reach this one, over UDP and TCP.")] = ":8003"
+    advertise_addr: Annotated[str, Setting(Kind.ADVERTISE, "How they reach that port; worked out when empty.")] = ""
+    interval: Annotated[float, Setting(Kind.DURATION, "Between two exchanges with other nodes.", least=0.01)] = 0.1
+    max_packet_size: Annotated[int, Setting(Kind.SIZE, "Bytes of one datagram.", least=1200)] = 1400
+    max_members: Annotated[int, Setting(Kind.COUNT, "Nodes of the cluster; others are not known.", least=2)] = 1000
+
+
+class Links(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The connections over which nodes carry each other's traffic.
+    """
+
+    dial_timeout: Annotated[float, Setting(Kind.DURATION, "For connecting to another node.", least=0.001)] = 3.0
+    idle_timeout: Annotated[
+        float, Setting(Kind.DURATION, "Without traffic, after which a link is closed.", least=1)
+    ] = 300.0
+    keepalive_interval: Annotated[float, Setting(Kind.DURATION, "Silence after which a link is probed; 0 never.")] = (
+        10.0
+    )
+    keepalive_timeout: Annotated[
+        float, Setting(Kind.DURATION, "Silence after a probe that ends the link.", least=0.001)
+    ] = 5.0
+    max_links: Annotated[int, Setting(Kind.COUNT, "Links that other nodes may have to this one.", least=1)] = 1024
+    max_streams: Annotated[int, Setting(Kind.COUNT, "Streams in one link.", least=1)] = 10_000
+    max_window: Annotated[
+        int, Setting(Kind.SIZE, "How far one stream's receive window may grow; 256KiB and less never.")
+    ] = 4 * 1024 * 1024
+    max_buffered: Annotated[int, Setting(Kind.SIZE, "Bytes of one link that nobody has taken yet.", least=262_144)] = (
+        256 * 1024 * 1024
+    )
+
+
 class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     """
     The node's place among others.
@@ -115,6 +152,29 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
 
     node_id: Annotated[str, Setting(Kind.NAME, "The node's name; made up when empty.")] = ""
     node_id_prefix: Annotated[str, Setting(Kind.NAME, "Put before a name that is made up.")] = ""
+    join: Annotated[
+        tuple[str, ...],
+        Setting(Kind.SEEDS, "Where other nodes may be found; a name may have many addresses. None: the node waits."),
+    ] = ()
+    join_timeout: Annotated[float, Setting(Kind.DURATION, "How long to look for another node.", least=1)] = 60.0
+    abort_if_join_fails: Annotated[
+        bool, Setting(Kind.BOOL, "Stop if none is found in that time; otherwise go on alone, and look on.")
+    ] = True
+    secret_keys: Annotated[
+        tuple[str, ...],
+        Setting(Kind.SECRETS, "What all nodes know and nobody else: the first seals, all open.", least=16),
+    ] = ()
+    forget: Annotated[
+        float, Setting(Kind.DURATION, "After which a node that cannot be reached is forgotten.", least=1)
+    ] = 60.0
+    local_preference: Annotated[
+        float,
+        Setting(
+            Kind.FACTOR, "How many times as busy as one elsewhere a tunnel here may be and is still taken.", least=1
+        ),
+    ] = 2.0
+    gossip: Gossip = Gossip()
+    links: Links = Links()
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):

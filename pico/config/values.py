@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_network
 
-from pico.config.addresses import parse_address, parse_service
+from pico.config.addresses import is_ip, parse_address, parse_service
 from pico.config.faults import did_you_mean
 from pico.config.fields import Kind, Leaf
 from pico.config.listeners import check_endpoint, parse_listeners
@@ -21,7 +21,11 @@ PROTOCOLS = ("http",)
 #: The largest number that is believed; more is a slip of the keyboard.
 MAX_COUNT = 2**31 - 1
 
+#: Secrets that may be in force at a time; two are enough to change one.
+MAX_SECRETS = 16
+
 _COUNT = re.compile("(-?)([0-9]+)")
+_FACTOR = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
 _NAME = re.compile(r"[A-Za-z0-9._~-]*")
 _MAX_NAME = 255
 #: A comma may also stand within a URL.
@@ -40,6 +44,8 @@ def convert(leaf: Leaf, text: str) -> object:
         raise ValueError(f"{shown(text)} is too little; the least is {written_least(leaf)}")
     if isinstance(value, int | float) and value > leaf.setting.most:
         raise ValueError(f"{shown(text)} is too much; the most is {written_most(leaf)}")
+    if kind is Kind.SECRETS and isinstance(value, tuple):
+        _check_secrets(value, int(leaf.setting.least))
     return value
 
 
@@ -92,7 +98,10 @@ def written_most(leaf: Leaf) -> str:
 def _number(kind: Kind, value: float) -> str | int:
     if kind is Kind.DURATION:
         return format_duration(value)
-    return format_size(int(value)) if kind is Kind.SIZE else int(value)
+    if kind is Kind.SIZE:
+        return format_size(int(value))
+    # As text, so that no reader of YAML makes another number of it.
+    return f"{value:.9f}".rstrip("0").rstrip(".") if kind is Kind.FACTOR else int(value)
 
 
 def _read(kind: Kind, text: str) -> object:
@@ -103,6 +112,8 @@ def _read(kind: Kind, text: str) -> object:
             return parse_size(text)
         case Kind.COUNT:
             return _count(text)
+        case Kind.FACTOR:
+            return _factor(text)
         case Kind.BOOL:
             if text.lower() not in ("true", "false"):
                 raise ValueError(f"{shown(text)} is neither true nor false")
@@ -133,6 +144,11 @@ def _read(kind: Kind, text: str) -> object:
             return tuple(_network(word) for word in _words(text))
         case Kind.URLS:
             return tuple(url.strip() for url in _NEXT_URL.split(text))
+        case Kind.SEEDS:
+            return tuple(_seed(word) for word in _words(text))
+        case Kind.SECRETS:
+            # In a file each may have a line of its own.
+            return tuple(text.replace(",", " ").split())
         case Kind.LISTENERS:
             return parse_listeners(text)
         case Kind.TEXT | Kind.PATH | Kind.SECRET:
@@ -156,6 +172,12 @@ def _count(text: str) -> int:
     return -1 if number[1] else int(number[2])
 
 
+def _factor(text: str) -> float:
+    if _FACTOR.fullmatch(text.strip()) is None:
+        raise ValueError(f"{shown(text)} is not a number such as 2 or 1.5")
+    return float(text)
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
@@ -172,6 +194,31 @@ def _network(word: str) -> str:
     except ValueError:
         raise ValueError(f"{shown(word)} is neither an address nor a network such as 10.0.0.0/8") from None
     return address + slash + bits
+
+
+def _seed(word: str) -> str:
+    """
+    A host, with a port or without; IPv6 may stand in brackets, and must where there is a port.
+    """
+    bare = word[1:-1] if word.startswith("[") and word.endswith("]") else word
+    if bare.count(":") > 1 and is_ip(bare):
+        return word
+    address = parse_address(word if ":" in word else f"{word}:1")
+    if not address.host or not address.port:
+        raise ValueError(f"{shown(word)} is nothing to dial; write host, host:port, or [::1]:8003")
+    return word
+
+
+def _check_secrets(secrets: tuple[str, ...], least: int) -> None:
+    for number, secret in enumerate(secrets, 1):
+        size = len(secret.encode("utf-8"))
+        if size < least:
+            which = "it" if len(secrets) == 1 else f"number {number}"
+            raise ValueError(
+                f"{which} has {size} bytes and needs {least} at least; make one with: openssl rand -hex 32"
+            )
+    if len(secrets) > MAX_SECRETS:
+        raise ValueError(f"there are {len(secrets)}; the most is {MAX_SECRETS}")
 
 
 def _check_advertised(text: str) -> None:

@@ -70,6 +70,7 @@ def make_parts(ports: Ports) -> list[Part]:
                 *("--proxy.bind-addr", f"{_HOST}:{ports.proxy}"),
                 *("--upstream.bind-addr", f"{_HOST}:{ports.upstream}"),
                 *("--admin.bind-addr", f"{_HOST}:{ports.admin}"),
+                *("--cluster.gossip.bind-addr", f"{_HOST}:0"),
                 *("--cluster.node-id-prefix", "demo-"),
                 *("--grace-period", f"{GRACE}s"),
             ],

@@ -96,6 +96,17 @@ class Superseded:
 
 
 @attrs.define(eq=False)
+class BeganAgain:
+    """
+    We live on under another generation: our id had a life with a higher one, from a time when the clock was ahead.
+
+    :ivar generation: ours from now on.
+    """
+
+    generation: int
+
+
+@attrs.define(eq=False)
 class Departed:
     """
     Our leave is done.
@@ -106,4 +117,15 @@ class Departed:
     told: int
 
 
-Event = Joined | Changed | BecameUnreachable | BecameReachable | Left | Removed | FarBehind | Superseded | Departed
+Event = (
+    Joined
+    | Changed
+    | BecameUnreachable
+    | BecameReachable
+    | Left
+    | Removed
+    | FarBehind
+    | Superseded
+    | BeganAgain
+    | Departed
+)

@@ -19,7 +19,7 @@ from pico.gossip import codec, sync
 from pico.gossip.admission import Admission, Heard, Session, Stranger
 from pico.gossip.codec import TOKEN_SIZE
 from pico.gossip.counters import Counters
-from pico.gossip.events import Changed, Departed, Event, FarBehind, Superseded
+from pico.gossip.events import BeganAgain, Changed, Departed, Event, FarBehind, Superseded
 from pico.gossip.failure import Probes, Step
 from pico.gossip.ledger import Change
 from pico.gossip.limits import DEFAULT_LIMITS, DEFAULT_TIMING, Limits, Timing
@@ -179,6 +179,13 @@ class Member:
         Whether this member has left, or was replaced, and says nothing any more.
         """
         return self._phase is _Phase.OUT
+
+    @property
+    def only_seed(self) -> bool:
+        """
+        Whether all seeds, as far as they are found, are ourselves.
+        """
+        return self._seeds.only(self.me.life.address)
 
     # Our keys
 
@@ -579,6 +586,7 @@ class Member:
         if young and self._lives < _MAX_LIVES and self._phase is _Phase.IN and generation < 2**64 - 1:
             self._lives += 1
             self._begin_again(attrs.evolve(life, generation=generation + 1), now)
+            events.append(BeganAgain(generation + 1))
             return
         self._phase = _Phase.OUT
         events.append(Superseded(generation))

@@ -68,6 +68,13 @@ class Names:
             if not _is_address(host):
                 self._begin(host)
 
+    @property
+    def complete(self) -> bool:
+        """
+        Whether there is an address for each name that is to be kept.
+        """
+        return all(_is_address(host) or host in self._found for host, _ in self._wanted)
+
     def find(self, name: str) -> str | None:
         """
         An address of a name, if one is known by now.

@@ -82,6 +82,14 @@ class Seeds:
         if address in self._addresses:
             self._ours.add(address)
 
+    def only(self, ours: Address) -> bool:
+        """
+        Whether there are seeds, and all of them are ourselves.
+
+        :param ours: where others reach us.
+        """
+        return bool(self._addresses) and all(each == ours or each in self._ours for each in self._addresses)
+
     def is_due(self, now: float) -> bool:
         """
         Whether it is time to try one.

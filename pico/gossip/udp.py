@@ -90,6 +90,13 @@ class Gossip(DatagramProtocol):
         assert self._member is not None, "the port is not bound"
         return self._member
 
+    @property
+    def only_seed(self) -> bool:
+        """
+        Whether there are seeds, all of their names are found, and all of them are this member itself.
+        """
+        return self._names.complete and self.member.only_seed
+
     # For others
 
     def observe(self, observer: Callable[[Sequence[Event]], object]) -> None:

@@ -31,11 +31,12 @@ from twisted.internet.interfaces import (
     IReactorSocket,
     IReactorTCP,
     IReactorTime,
+    IReactorUDP,
     IResolutionReceiver,
     IStreamClientEndpoint,
 )
 from twisted.internet.posixbase import PosixReactorBase
-from twisted.internet.protocol import ClientFactory, ServerFactory
+from twisted.internet.protocol import ClientFactory, DatagramProtocol, ServerFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -78,6 +79,24 @@ def listen_tcp(
         raise _listen_error(host, port, setting, error.socketError) from error
     except OSError as error:
         raise _listen_error(host, port, setting, error) from error
+
+
+def listen_udp(
+    reactor: IReactorUDP, host: str, port: int, protocol: DatagramProtocol, *, setting: str, max_size: int
+) -> IListeningPort:
+    """
+    Take datagrams on a UDP port, now; of host, name and port the same holds as for :func:`listen_tcp`.
+
+    :param max_size: bytes of a datagram; what is behind them is cut off.
+    :raise ListenError: the port cannot be had.
+    """
+    try:
+        interface = _address_to_bind(host) if isinstance(reactor, PosixReactorBase) else host
+        return reactor.listenUDP(port, protocol, interface, max_size)
+    except CannotListenError as error:
+        raise _listen_error(host, port, setting, error.socketError, "UDP ") from error
+    except OSError as error:
+        raise _listen_error(host, port, setting, error, "UDP ") from error
 
 
 def adopt_tcp(
@@ -361,7 +380,7 @@ def _has_ipv6() -> bool:
     return True
 
 
-def _listen_error(host: str, port: int, setting: str, error: BaseException) -> ListenError:
+def _listen_error(host: str, port: int, setting: str, error: BaseException, kind: str = "") -> ListenError:
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     reason = getattr(error, "strerror", None) or str(error)
-    return ListenError(f"cannot listen on {where} ({setting}): {reason[:1].lower()}{reason[1:]}")
+    return ListenError(f"cannot listen on {kind}{where} ({setting}): {reason[:1].lower()}{reason[1:]}")

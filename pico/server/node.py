@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 from twisted.internet.interfaces import IProtocolFactory, IReactorTCP, IReactorTime
@@ -17,17 +18,24 @@ from pico.cluster.accept import AcceptSettings, LinkPort
 from pico.cluster.greeting import Identification, NodeDialer
 from pico.cluster.link import LinkSettings
 from pico.cluster.members import Members
+from pico.cluster.membership import SETTING, Membership, MembershipSettings
 from pico.cluster.numbers import watch_links
+from pico.cluster.publish import MAX_PUBLISHED, Publication
 from pico.cluster.remote import Remotes
+from pico.cluster.schema import MAX_FACT
+from pico.cluster.table import MemberTable
 from pico.config.addresses import Address, parse_address
 from pico.config.nodeid import make_node_id
 from pico.config.sections import access_log_problems
 from pico.config.server import Admin, Proxy, ServerConfig, Upstream
 from pico.errors import ConfigError
+from pico.gossip.limits import Limits as GossipLimits
+from pico.gossip.limits import Timing
 from pico.interfaces import ISelector, IVerifier
 from pico.log.levels import Threshold
 from pico.log.redaction import Redaction
 from pico.metrics import Metrics
+from pico.names import EndpointKey
 from pico.net.deadlines import Deadlines
 from pico.net.http.access_log import AccessLog, AccessLogSettings, HeaderChoice
 from pico.net.http.request_ids import REQUEST_ID_LINE
@@ -55,6 +63,9 @@ from pico.wire.yamux.limits import Limits as YamuxLimits
 #: The ports of a node, by the names of their sections.
 PORTS = ("proxy", "upstream", "admin")
 
+#: Where other nodes are looked for when neither cluster.join nor cluster.gossip.bind_addr says so.
+GOSSIP_PORT = 8003
+
 #: Bytes of a response that the kernel takes while its client has no room for them; left alone it takes up to 4 MiB.
 #: With a quarter of this eight fast downloads at once are slower by a third.
 CLIENT_UNSENT = 1_048_576
@@ -63,21 +74,17 @@ CLIENT_UNSENT = 1_048_576
 @attrs.frozen
 class Neighbours:
     """
-    The other nodes, for a node that is one of several.
+    The other nodes as somebody says that they are, for a node that is not to look for any.
 
     :ivar members: what is known of them.
-    :ivar bind_addr: where they connect.
-    :ivar generation: of this node's life: higher than that of any before.
-    :ivar secret_keys: what every node of the cluster knows, the one to use first; none to believe everybody.
+    :ivar generation: of this node's life.
+    :ivar links: in the place of what the configuration says, as the following.
     """
 
     members: Members
-    bind_addr: str = ":8003"
     generation: int = 1
-    secret_keys: Sequence[bytes] = attrs.field(default=(), repr=False)
-    links: LinkSettings = attrs.field(factory=LinkSettings)
-    accept: AcceptSettings = attrs.field(factory=AcceptSettings)
-    selection: SelectorSettings = attrs.field(factory=SelectorSettings)
+    links: LinkSettings | None = None
+    accept: AcceptSettings | None = None
 
 
 def make_server(
@@ -90,6 +97,7 @@ def make_server(
     inherited: Mapping[str, Sequence[socket.socket]] | None = None,
     metrics: Metrics | None = None,
     neighbours: Neighbours | None = None,
+    wall_time: Callable[[], float] = time.time,
 ) -> NodeService:
     """
     Make a node.
@@ -97,11 +105,12 @@ def make_server(
     :param reactor: binds the ports.
     :param clock: normally the same object.
     :param verifier: says who may use what; everybody everything when not given.
-    :param chooser: makes up the node's id.
+    :param chooser: makes up the node's id, and what nobody may guess of its gossip.
     :param inherited: sockets that listen already, instead of what ``bind_addr`` says, by section: those of
         :data:`PORTS`.
     :param metrics: where the node's numbers are kept; some of its own when not given.
-    :param neighbours: the other nodes; the node is alone when not given.
+    :param neighbours: the other nodes; the node looks for them as it is configured when not given.
+    :param wall_time: seconds of the time of day: a later start of the same node must be later by it.
     :return: the service; nothing is bound before it is started.
     :raises pico.errors.ConfigError: for settings that cannot be used.
     """
@@ -119,8 +128,16 @@ def make_server(
         idle_timeout=config.upstream.idle_stream_timeout,
         limits=limits,
     )
-    registry = Registry(clock)
-    view = NodeView(node_id, registry)
+    publication = Publication()
+    membership: Membership | None = None
+
+    def changed(key: EndpointKey, upstreams: int) -> None:
+        if membership is not None:
+            membership.serves(key, upstreams)
+
+    registry = Registry(clock, changed)
+    table = MemberTable()
+    view = NodeView(node_id, registry, table)
     watch_node(metrics, view)
     watch_process(metrics)
     upstream_port = UpstreamPort(
@@ -153,34 +170,55 @@ def make_server(
         turn=turn,
         metrics=metrics,
     )
-    selector: ISelector = registry
-    links: NodeLinks | None = None
-    if neighbours is not None:
-        identification = Identification(Peer(node_id, neighbours.generation), neighbours.secret_keys)
-        link_port = LinkPort(
+    generation = neighbours.generation if neighbours is not None else round(wall_time() * 1000)
+    identification = Identification(Peer(node_id, generation), _secrets(config))
+    link_settings = (neighbours.links if neighbours is not None else None) or _link_settings(config)
+    members: Members = neighbours.members if neighbours is not None else table
+    dialer = NodeDialer(identification, reactor=reactor, clock=clock, timeout=link_settings.dial_timeout)
+    remotes = Remotes(
+        members,
+        dialer=dialer,
+        clock=clock,
+        deadlines=deadlines,
+        turn=turn,
+        chooser=chooser,
+        cache=cache,
+        links=link_settings,
+        supply=supply,
+    )
+    if neighbours is None:
+        membership = Membership(
             identification,
-            upstreams=registry,
-            members=neighbours.members,
-            settings=neighbours.accept,
+            settings=_membership_settings(config),
+            table=table,
+            publication=publication,
+            load_of=registry.load,
+            dialer=dialer,
+            reactor=reactor,
             clock=clock,
-            deadlines=deadlines,
             turn=turn,
+            random=chooser,
+            on_end_of_life=remotes.forget,
         )
-        remotes = Remotes(
-            neighbours.members,
-            dialer=NodeDialer(identification, reactor=reactor, clock=clock, timeout=neighbours.links.dial_timeout),
-            clock=clock,
-            deadlines=deadlines,
-            turn=turn,
-            chooser=chooser,
-            cache=cache,
-            links=neighbours.links,
-            supply=supply,
-        )
-        selector = Selector(registry, remotes, clock=clock, settings=neighbours.selection)
-        address = _address("cluster.gossip", neighbours.bind_addr)
-        links = NodeLinks(Binding("cluster.gossip.bind_addr", address, "", link_port), link_port, remotes)
-        watch_links(metrics, link_port, remotes)
+    link_port = LinkPort(
+        identification,
+        upstreams=registry,
+        members=members,
+        settings=(neighbours.accept if neighbours is not None else None) or _accept_settings(config),
+        clock=clock,
+        deadlines=deadlines,
+        turn=turn,
+        exchange=membership.accept if membership is not None else None,
+    )
+    watch_links(metrics, link_port, remotes)
+    selection = SelectorSettings(local_preference=config.cluster.local_preference)
+    selector: ISelector = Selector(registry, remotes, clock=clock, settings=selection)
+    links = NodeLinks(
+        Binding(SETTING, _address("cluster.gossip", config.cluster.gossip.bind_addr), "", link_port),
+        link_port,
+        remotes,
+        membership,
+    )
     proxy_port = ProxyPort(
         selector=selector,
         verifier=verifier,
@@ -225,6 +263,63 @@ def make_server(
         drain_delay=config.drain_delay,
         grace_period=config.grace_period,
         links=links,
+    )
+
+
+def _secrets(config: ServerConfig) -> Sequence[bytes]:
+    return tuple(secret.encode() for secret in config.cluster.secret_keys)
+
+
+def _membership_settings(config: ServerConfig) -> MembershipSettings:
+    cluster = config.cluster
+    bind = _address("cluster.gossip", cluster.gossip.bind_addr)
+    advertise: tuple[str, int] | None = None
+    if cluster.gossip.advertise_addr:
+        try:
+            address = parse_address(cluster.gossip.advertise_addr)
+        except ValueError as error:
+            raise ConfigError(f"cluster.gossip.advertise_addr: {error}") from None
+        advertise = address.host, address.port
+    return MembershipSettings(
+        seeds=cluster.join,
+        default_port=bind.port or GOSSIP_PORT,
+        advertise=advertise,
+        secret_keys=_secrets(config),
+        join_timeout=cluster.join_timeout,
+        must_join=cluster.abort_if_join_fails,
+        limits=GossipLimits(
+            max_packet_size=cluster.gossip.max_packet_size,
+            max_members=cluster.gossip.max_members,
+            max_bytes=MAX_PUBLISHED,
+            max_value=MAX_FACT,
+        ),
+        timing=Timing(interval=cluster.gossip.interval, forget=cluster.forget),
+    )
+
+
+def _link_tunnel(config: ServerConfig, streams: int) -> TunnelSettings:
+    links = config.cluster.links
+    return TunnelSettings(
+        keepalive_interval=links.keepalive_interval,
+        keepalive_timeout=links.keepalive_timeout,
+        limits=YamuxLimits(max_window=links.max_window, max_streams=streams, max_buffered=links.max_buffered),
+    )
+
+
+def _link_settings(config: ServerConfig) -> LinkSettings:
+    links = config.cluster.links
+    return LinkSettings(
+        tunnel=_link_tunnel(config, links.max_streams + links.max_streams // 5),
+        dial_timeout=links.dial_timeout,
+        idle_timeout=links.idle_timeout,
+        max_streams=links.max_streams,
+    )
+
+
+def _accept_settings(config: ServerConfig) -> AcceptSettings:
+    links = config.cluster.links
+    return AcceptSettings(
+        tunnel=_link_tunnel(config, links.max_streams + links.max_streams // 5), max_links=links.max_links
     )
 
 

@@ -16,9 +16,13 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pico import __version__
 from pico.cluster.accept import LinkPort
+from pico.cluster.membership import JoinFailed, Membership
 from pico.cluster.remote import Remotes
+from pico.cluster.schema import Fact
 from pico.config.addresses import Address
+from pico.errors import ListenError, PicoError
 from pico.names import NodeId
 from pico.net.addresses import advertised
 from pico.net.background import background
@@ -34,6 +38,12 @@ _log = Logger(namespace="server")
 #: and at most so many.
 _QUIET = 0.5
 _SETTLED = 5.0
+
+#: Ports that are tried until one is free for both TCP and UDP, when any will do.
+_TRIES = 16
+
+#: Seconds for telling other nodes goodbye.
+_GOODBYE = 3.0
 
 #: Seconds for closing links in order when the grace period is over.
 _CLOSING = 1.0
@@ -66,11 +76,13 @@ class NodeLinks:
     :ivar binding: of the port for other nodes.
     :ivar port: its factory.
     :ivar remotes: what other nodes serve.
+    :ivar membership: finds them; nothing where they are known.
     """
 
     binding: Binding
     port: LinkPort
     remotes: Remotes
+    membership: Membership | None = None
 
 
 class _Entrance:
@@ -170,23 +182,26 @@ class NodeService(Service):
         view: NodeView,
         grace_period: float,
         drain_delay: float = 0.0,
-        links: NodeLinks | None = None,
+        links: NodeLinks,
     ) -> None:
         self._node_id = node_id
         self._clock = clock
         self._admin = _Entrance(admin, reactor)
         self._upstream = _Entrance(upstream, reactor)
         self._proxy = _Entrance(proxy, reactor)
-        self._cluster = _Entrance(links.binding, reactor) if links is not None else None
+        self._cluster = _Entrance(links.binding, reactor)
         self._links = links
+        self._membership = links.membership
         self._upstream_port = upstream_port
         self._proxy_port = proxy_port
         self._view = view
         self._drain_delay = drain_delay
         self._grace_period = grace_period
         self._bound = False
-        self._settling: Deferred[None] | None = None
+        self._starting: Deferred[None] | None = None
         self._ready: list[Deferred[None]] = []
+        self._failure: PicoError | None = None
+        self._failed: list[Deferred[PicoError]] = []
         #: Whom to tell when everything is closed; one for each time that a stop was asked for.
         self._stopping: list[Deferred[None]] = []
         #: What the drain waits for now.
@@ -200,7 +215,9 @@ class NodeService(Service):
         if not self.running:
             return f"draining: {_count(self._upstream_port.in_flight, 'request')} left"
         tunnels = _count(self._upstream_port.upstreams, "tunnel")
-        return f"{tunnels}, {_count(len(self._view.upstream_endpoints()), 'endpoint')}"
+        told = f"{tunnels}, {_count(len(self._view.upstream_endpoints()), 'endpoint')}"
+        nodes = len(self._view.nodes())
+        return told if nodes == 1 else f"{told}, {nodes} nodes"
 
     def when_ready(self) -> Deferred[None]:
         """
@@ -213,6 +230,19 @@ class NodeService(Service):
             self._ready.append(waiting)
         return waiting
 
+    def when_failed(self) -> Deferred[PicoError]:
+        """
+        Wait until the node cannot go on; it is to be stopped then.
+
+        :return: fires with the reason.
+        """
+        waiting: Deferred[PicoError] = Deferred(self._failed.remove)
+        if self._failure is not None:
+            waiting.callback(self._failure)
+        else:
+            self._failed.append(waiting)
+        return waiting
+
     def privilegedStartService(self) -> None:
         """
         Bind while there still are the rights to.
@@ -222,7 +252,7 @@ class NodeService(Service):
 
     def startService(self) -> None:
         """
-        Bind, if that was not done before, and be ready.
+        Bind, if that was not done before, join the others, and be ready.
         """
         Service.startService(self)
         if not self._bound:
@@ -230,11 +260,8 @@ class NodeService(Service):
         self._view.admin_addr = self._admin.advertised
         self._view.proxy_addr = self._proxy.advertised
         self._upstream_port.proxy_port = getattr(self._proxy.host, "port", 0)
-        if self._proxy.inherited:
-            self._settling = Deferred.fromCoroutine(self._settle())
-            background(self._settling, _log, "waiting for agents")
-        else:
-            self._take_clients()
+        self._starting = Deferred.fromCoroutine(self._begin())
+        background(self._starting, _log, "the node's start")
 
     def stopService(self) -> Deferred[None] | None:
         """
@@ -249,12 +276,34 @@ class NodeService(Service):
         self._stopping.append(stopped)
         if self._bound:
             self._bound = False
-            if self._settling is not None:
-                self._settling.cancel()
+            if self._starting is not None:
+                self._starting.cancel()
             Deferred.fromCoroutine(self._drain()).addCallbacks(self._stopped, self._stopped)
         elif self._awaited is not None:
             self._awaited.cancel()
         return stopped
+
+    async def _begin(self) -> None:
+        membership = self._membership
+        if membership is not None:
+            membership.say(Fact.PROXY_ADDR, self._view.proxy_addr)
+            membership.say(Fact.ADMIN_ADDR, self._view.admin_addr)
+            membership.say(Fact.VERSION, __version__)
+            membership.when_replaced().addCallback(self._fail)
+            try:
+                await membership.join()
+            except JoinFailed as error:
+                self._fail(error)
+                return
+        if self._proxy.inherited:
+            await self._settle()
+        self._take_clients()
+
+    def _fail(self, error: PicoError) -> None:
+        self._failure = error
+        waiting, self._failed = self._failed, []
+        for each in waiting:
+            each.callback(error)
 
     async def _settle(self) -> None:
         tunnels = 0
@@ -265,7 +314,6 @@ class NodeService(Service):
             if self._upstream_port.upstreams != tunnels:
                 tunnels, last = self._upstream_port.upstreams, now
         self._proxy.open()
-        self._take_clients()
 
     def _take_clients(self) -> None:
         self._view.ready = True
@@ -281,10 +329,13 @@ class NodeService(Service):
             each.callback(None)
 
     async def _drain(self) -> None:
-        self._view.ready = False
+        was_ready, self._view.ready = self._view.ready, False
+        self._view.leaving = True
+        if self._membership is not None:
+            self._membership.leaving()
         _log.info("draining: {requests} in flight", requests=_count(self._upstream_port.in_flight, "request"))
         self._upstream_port.drain()
-        if self._drain_delay:
+        if self._drain_delay and was_ready:
             await self._wait(Deferred, self._drain_delay)
         await self._upstream.close()
         await self._proxy.close()
@@ -297,8 +348,7 @@ class NodeService(Service):
                 connections=_count(self._proxy_port.connections, "connection"),
             )
             self._proxy_port.abort()
-        if self._links is not None:
-            await self._leave(self._links, end)
+        await self._leave(self._links, end)
         self._upstream_port.close()
         await self._admin.close()
         _log.info("drained")
@@ -309,8 +359,10 @@ class NodeService(Service):
         gone elsewhere they are served.
         """
         await self._wait(links.port.when_quiet, max(0.0, end - self._clock.seconds()))
-        if self._cluster is not None:
-            await self._cluster.close()
+        if links.membership is not None:
+            await self._wait(links.membership.leave, _GOODBYE)
+            await links.membership.close()
+        await self._cluster.close()
         left = max(0.0, end - self._clock.seconds())
         if not await self._wait(lambda: links.port.leave(left), left + _CLOSING):
             links.port.abort()
@@ -347,18 +399,40 @@ class NodeService(Service):
 
     def _bind(self) -> None:
         entrances = [self._admin, self._upstream]
-        if self._cluster is not None:
-            entrances.append(self._cluster)
         if not self._proxy.inherited:
             entrances.append(self._proxy)
         try:
             for entrance in entrances:
                 entrance.open()
+            self._bind_cluster()
         except BaseException:
-            for entrance in entrances:
+            for entrance in (*entrances, self._cluster):
                 background(Deferred.fromCoroutine(entrance.close()), _log)
+            if self._membership is not None:
+                background(self._membership.close(), _log)
             raise
         self._bound = True
+
+    def _bind_cluster(self) -> None:
+        """
+        Listen for other nodes: links and gossip have the same port number.
+        """
+        address = self._links.binding.address
+        tries = 1 if address.port else _TRIES
+        while True:
+            tries -= 1
+            self._cluster.open()
+            if self._membership is None:
+                return
+            assert self._cluster.host is not None
+            try:
+                self._membership.open(address.host, self._cluster.host)
+                return
+            except ListenError:
+                if not tries:
+                    raise
+            # Somebody else has the number that was free for TCP.
+            background(Deferred.fromCoroutine(self._cluster.close()), _log)
 
 
 def _count(number: int, what: str) -> str:

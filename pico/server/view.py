@@ -1,5 +1,5 @@
 """
-What the operators' port shows of this node.
+What the operators' port shows of this node, and of the others that it knows.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from zope.interface import implementer
 
+from pico.cluster.schema import Fact
+from pico.cluster.table import Entry, MemberTable
 from pico.interfaces import ILocalTunnels, INodeView, NodeStatus
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId
 
@@ -19,25 +21,34 @@ def _name(key: EndpointKey) -> str:
 @implementer(INodeView)
 class NodeView:
     """
-    One node that knows no others.
+    A node and those that it knows.
 
     :ivar ready: set by the node's service.
+    :ivar leaving: set by it when the node is about to stop.
     :ivar proxy_addr: where clients reach it, known once its ports are bound.
     :ivar admin_addr: where operators reach it.
     """
 
-    def __init__(self, node_id: NodeId, tunnels: ILocalTunnels) -> None:
+    def __init__(self, node_id: NodeId, tunnels: ILocalTunnels, others: MemberTable | None = None) -> None:
+        """
+        :param others: the other nodes.
+        """
         self._node_id = node_id
         self._tunnels = tunnels
+        self._others = others
         self.ready = False
+        self.leaving = False
         self.proxy_addr = ""
         self.admin_addr = ""
 
     def nodes(self) -> Sequence[NodeStatus]:
         """
-        This node.
+        This node, and all others by their ids.
         """
-        return [NodeStatus(self._node_id, "active", self.proxy_addr, self.admin_addr, self.upstream_endpoints())]
+        status = "leaving" if self.leaving else "active"
+        own = NodeStatus(self._node_id, status, self.proxy_addr, self.admin_addr, self.upstream_endpoints())
+        others = self._others.entries if self._others is not None else ()
+        return [own, *sorted(map(_status_of, others), key=lambda node: node.id)]
 
     def upstream_endpoints(self) -> Mapping[str, int]:
         """
@@ -50,3 +61,13 @@ class NodeView:
         Where each endpoint's tunnels come from.
         """
         return {_name(key): list(addresses) for key, addresses in self._tunnels.addresses().items()}
+
+
+def _status_of(entry: Entry) -> NodeStatus:
+    return NodeStatus(
+        entry.peer.id,
+        entry.status.value,
+        entry.facts.get(Fact.PROXY_ADDR, ""),
+        entry.facts.get(Fact.ADMIN_ADDR, ""),
+        {_name(key): served.upstreams for key, served in entry.served.items()},
+    )

@@ -4,7 +4,7 @@ What this node's tunnels serve.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
@@ -36,9 +36,13 @@ class Registry:
     here could take a new stream a moment ago.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, on_change: Callable[[EndpointKey, int], object] | None = None) -> None:
+        """
+        :param on_change: is told how many tunnels an endpoint has, whenever that changes.
+        """
         self._clock = clock
         self._groups: dict[EndpointKey, _Group] = {}
+        self._on_change = on_change
         self._count = 0
 
     def __len__(self) -> int:
@@ -57,6 +61,8 @@ class Registry:
             group = self._groups[upstream.key] = _Group()
         group.upstreams.append(upstream)
         self._count += 1
+        if self._on_change is not None:
+            self._on_change(upstream.key, len(group.upstreams))
 
     def remove(self, upstream: TunnelUpstream) -> bool:
         """
@@ -74,6 +80,8 @@ class Registry:
         if not group.upstreams:
             del self._groups[upstream.key]
         self._count -= 1
+        if self._on_change is not None:
+            self._on_change(upstream.key, len(group.upstreams))
         return True
 
     def choose(self, key: EndpointKey, tried: Sequence[object]) -> TunnelUpstream | None:
@@ -102,6 +110,13 @@ class Registry:
             for upstream in group.upstreams:
                 if upstream.number in numbers:
                     upstream.failed()
+
+    def load(self, key: EndpointKey) -> int:
+        """
+        Requests and other streams that all of an endpoint's tunnels carry.
+        """
+        group = self._groups.get(key)
+        return sum(upstream.in_flight for upstream in group.upstreams) if group is not None else 0
 
     def endpoints(self) -> Mapping[EndpointKey, int]:
         """

@@ -109,6 +109,6 @@ class PicoTests(SynchronousTestCase):
         self.assertEqual(
             " ".join(server_command(["pico"], proxy=1, upstream=2, admin=3)),
             "pico server --proxy.bind-addr 127.0.0.1:1 --upstream.bind-addr 127.0.0.1:2 "
-            "--admin.bind-addr 127.0.0.1:3 --proxy.access-log.disable",
+            "--admin.bind-addr 127.0.0.1:3 --cluster.gossip.bind-addr 127.0.0.1:0 --proxy.access-log.disable",
         )
         self.assertEqual(" ".join(agent_command(["pico"], "a.yaml")), "pico agent start --config.path a.yaml")

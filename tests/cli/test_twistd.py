@@ -52,6 +52,8 @@ class OptionsTests(SynchronousTestCase):
                     settings = from_twistd(argument)
                     self.assertEqual(settings, {leaf.dotted: text}, argument)
                     self.assertEqual(settings, from_pico(argument))
+                    if leaf.secret:
+                        continue  # of a file that is not there
                     value = value_at(gather(settings, {}).load(ServerConfig).config, leaf.path)
                     self.assertEqual(value, convert(leaf, text), argument)
 

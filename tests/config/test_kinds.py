@@ -36,6 +36,15 @@ class ConvertTests(SynchronousTestCase):
             (Kind.COUNT, "2147483647", 2**31 - 1),
             (Kind.DURATION, "1m30s", 90.0),
             (Kind.SIZE, "64KiB", 65536),
+            (Kind.FACTOR, " 2 ", 2.0),
+            (Kind.FACTOR, ".5", 0.5),
+            (
+                Kind.SEEDS,
+                "one, two.example:1, 10.0.0.1, 10.0.0.1:1, ::1, [::1], [::1]:1",
+                ("one", "two.example:1", "10.0.0.1", "10.0.0.1:1", "::1", "[::1]", "[::1]:1"),
+            ),
+            (Kind.SECRETS, "a, b\nc\n", ("a", "b", "c")),
+            (Kind.SECRETS, "", ()),
             (Kind.LEVEL, "warn", "warn"),
             (Kind.FORMAT, "json", "json"),
             (Kind.PROTOCOL, "http", "http"),
@@ -73,6 +82,16 @@ class ConvertTests(SynchronousTestCase):
             (Kind.COUNT, "٣", "'٣' is not a whole number"),
             (Kind.COUNT, "2147483648", "the most is 2147483647"),
             (Kind.COUNT, "9" * 9999, "the most is 2147483647"),
+            (Kind.FACTOR, "1,5", "'1,5' is not a number"),
+            (Kind.FACTOR, "-1", "'-1' is not a number"),
+            (Kind.FACTOR, "1e3", "is not a number"),
+            (Kind.FACTOR, "nan", "is not a number"),
+            (Kind.SEEDS, ":8003", "nothing to dial"),
+            (Kind.SEEDS, "host:0", "nothing to dial"),
+            (Kind.SEEDS, "host:x", "a number from 0 to 65535"),
+            (Kind.SEEDS, "a b", "is not a host name"),
+            (Kind.SEEDS, "::1:8003:x", "IPv6 address in brackets"),
+            (Kind.SECRETS, "a " * 17, "there are 17; the most is 16"),
             (Kind.LEVEL, "WARN", "did you mean warn?"),
             (Kind.LEVEL, "warning", "did you mean warn?"),
             (Kind.FORMAT, "xml", "'xml' is not one of text, json"),
@@ -119,6 +138,7 @@ class ConvertTests(SynchronousTestCase):
             (Kind.COUNT, 1, "0", "1"),
             (Kind.SIZE, 1024, "1023", "1KiB"),
             (Kind.DURATION, 0.001, "0", "1ms"),
+            (Kind.FACTOR, 1.5, "1.25", "1.5"),
         ]:
             error = self.assertRaises(ValueError, convert, leaf_of(kind, least), text)
             self.assertEqual(str(error), f"'{text}' is too little; the least is {expected}")
@@ -136,6 +156,17 @@ class ConvertTests(SynchronousTestCase):
             error = self.assertRaises(ValueError, convert, leaf_of(kind, most=most), text)
             self.assertEqual(str(error), f"'{text}' is too much; the most is {expected}")
             convert(leaf_of(kind, most=most), expected)
+
+    def test_short_secrets(self) -> None:
+        """
+        A secret that is too short is refused without being shown, with how to make a better one.
+        """
+        leaf = leaf_of(Kind.SECRETS, 16)
+        convert(leaf, "ä" * 8)
+        for text, which in [("hunter2hunter2h", "it has 15"), ("x" * 16 + ",hunter2", "number 2 has 7")]:
+            error = self.assertRaises(ValueError, convert, leaf, text)
+            self.assertIn(f"{which} bytes and needs 16 at least; make one with: openssl rand -hex 32", str(error))
+            self.assertNotIn("hunter2", str(error))
 
 
 class WrittenTests(SynchronousTestCase):

@@ -35,6 +35,7 @@ class MakePartsTests(SynchronousTestCase):
         self.assertEqual(flags["--proxy.bind-addr"], "127.0.0.1:1")
         self.assertEqual(flags["--upstream.bind-addr"], "127.0.0.1:2")
         self.assertEqual(flags["--admin.bind-addr"], "127.0.0.1:3")
+        self.assertEqual(flags["--cluster.gossip.bind-addr"], "127.0.0.1:0")
         self.assertEqual(agent[:4], [sys.executable, "-m", "pico", "agent"])
         flags = dict(zip(agent[4::2], agent[5::2], strict=True))
         self.assertEqual(flags["--endpoints"], "my-endpoint/127.0.0.1:4")

@@ -103,7 +103,7 @@ def main() -> None:
             proxy, upstream, admin = _free_port(), _free_port(), _free_port()
             flags = [
                 f"--{name}.bind-addr=127.0.0.1:{port}"
-                for name, port in (("proxy", proxy), ("upstream", upstream), ("admin", admin))
+                for name, port in (("proxy", proxy), ("upstream", upstream), ("admin", admin), ("cluster.gossip", 0))
             ]
             running.append(subprocess.Popen([*pico, "server", *flags, "--proxy.access-log.disable"]))
             _eventually("the node is ready", lambda: _fetch(admin, "/ready")[0] == 200)

@@ -17,12 +17,17 @@ _FILES: Mapping[str, Mapping[str, object]] = {
     "empty.yaml": {},
 }
 
-_NODE = ["--proxy.bind-addr=:8000", "--upstream.bind-addr=:8001", "--admin.bind-addr=:8002"]
+_NODE = [
+    "--proxy.bind-addr=:8000",
+    "--upstream.bind-addr=:8001",
+    "--admin.bind-addr=:8002",
+    "--cluster.gossip.bind-addr=:8003",
+]
 _AGENT = ["--connect.url=http://localhost:8001", "--server.bind-addr=:5000"]
 
 _CASES: list[tuple[str, list[str]]] = [
     ("server", _NODE),
-    ("server --proxy.bind-addr :1 --admin.bind-addr=:2", _NODE[1:2]),
+    ("server --proxy.bind-addr :1 --admin.bind-addr=:2", [_NODE[1], _NODE[3]]),
     ("server --config.path node.yaml", _NODE[1:]),
     ("server --config.path=empty.yaml", _NODE),
     ("agent --endpoints a/1", _AGENT),

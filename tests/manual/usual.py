@@ -12,6 +12,7 @@ _USUAL: Mapping[str, Sequence[tuple[Sequence[str], str]]] = {
         (("proxy.bind-addr",), ":8000"),
         (("upstream.bind-addr",), ":8001"),
         (("admin.bind-addr",), ":8002"),
+        (("cluster.gossip.bind-addr",), ":8003"),
     ),
     "agent": (
         (("connect.url", "server.url"), "http://localhost:8001"),

@@ -4,6 +4,7 @@ Several nodes in memory that know of each other what a test says.
 
 from __future__ import annotations
 
+import json
 import random
 
 import attrs
@@ -19,7 +20,6 @@ from pico.names import DEFAULT_TENANT, EndpointKey, NodeId, TenantId
 from pico.server.node import Neighbours, make_server
 from pico.server.service import NodeService
 from pico.testing import MemoryHost, StaticMembers
-from pico.upstream.selector import SelectorSettings
 from pico.wire.link_auth import Peer
 from tests.scrape import value_of
 from tests.server.support import ADMIN, PROXY, UPSTREAM, Service, World, request_bytes
@@ -30,95 +30,10 @@ LINK = 8003
 KEY = b"the cluster's secret, long and random"
 
 
-@attrs.define
-class Node:
+class Places(World):
     """
-    A node on a host of its own name.
-
-    :ivar members: what it knows of others.
+    A network in which nodes are told apart by their hosts' names.
     """
-
-    name: str
-    host: MemoryHost
-    members: StaticMembers
-    service: NodeService
-    generation: int
-
-
-class Nodes(World):
-    """
-    A network with hosts "a", "b", ... that are nodes.
-
-    :ivar nodes: by name.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.nodes: dict[str, Node] = {}
-
-    def start(
-        self,
-        name: str,
-        *,
-        config: ServerConfig | None = None,
-        generation: int = 1,
-        keys: tuple[bytes, ...] = (KEY,),
-        verifier: IVerifier | None = None,
-        links: LinkSettings | None = None,
-        accept: AcceptSettings | None = None,
-        preference: float = 2.0,
-    ) -> Node:
-        """
-        Start a node, or another life of it.
-        """
-        host = self.network.host(name)
-        config = config or ServerConfig(cluster=Cluster(node_id=name))
-        members = StaticMembers()
-        service = make_server(
-            config,
-            host,
-            clock=host,
-            verifier=verifier,
-            chooser=random.Random(1),
-            neighbours=Neighbours(
-                members,
-                generation=generation,
-                secret_keys=keys,
-                links=links or LinkSettings(),
-                accept=accept or AcceptSettings(),
-                selection=SelectorSettings(local_preference=preference),
-            ),
-        )
-        service.privilegedStartService()
-        service.startService()
-        self.network.pump()
-        node = self.nodes[name] = Node(name, host, members, service, generation)
-        return node
-
-    def tell(
-        self,
-        who: str,
-        of: str | None,
-        endpoint: str = "e",
-        *,
-        tenant: str = "",
-        upstreams: int = 1,
-        load: int = 0,
-        leaving: bool = False,
-    ) -> None:
-        """
-        Let a node know that another one, and no further one, has tunnels of an endpoint; or that none has.
-        """
-        key = EndpointKey(TenantId(tenant) if tenant else DEFAULT_TENANT, endpoint)
-        holders = [self.holder(of, upstreams=upstreams, load=load, leaving=leaving)] if of is not None else []
-        self.nodes[who].members.hold(key, *holders)
-
-    def holder(self, name: str, *, upstreams: int = 1, load: int = 0, leaving: bool = False) -> Holder:
-        """
-        What a node is to others.
-        """
-        node = self.nodes[name]
-        return Holder(Peer(NodeId(name), node.generation), name, LINK, upstreams, load, leaving)
 
     def agent_at(self, node: str, service: Service | None, endpoint: str = "e", *, tenant: str = "") -> AgentService:
         """
@@ -173,14 +88,110 @@ class Nodes(World):
         page = self.ask_at(node, request_bytes("GET", "/metrics", "Connection: close"), ADMIN)
         return value_of(page.body.decode(), name)
 
+    def ask_status(self, node: str, path: str) -> object:
+        """
+        What a node's port for operators says as JSON.
+        """
+        return json.loads(self.ask_at(node, request_bytes("GET", path, "Connection: close"), ADMIN).body)
+
     def kill(self, name: str) -> None:
         """
         Let a node vanish as a process does: its connections are reset, its ports closed.
         """
-        host = self.nodes[name].host
+        host = self.network.host(name)
         host.ports.clear()
         for pipe in list(self.network.pipes):
             for end in (pipe.left, pipe.right):
                 if end.getHost().host == host.address:
                     end.abortConnection()
         self.network.pump()
+
+
+@attrs.define
+class Node:
+    """
+    A node on a host of its own name.
+
+    :ivar members: what it knows of others.
+    """
+
+    name: str
+    host: MemoryHost
+    members: StaticMembers
+    service: NodeService
+    generation: int
+
+
+class Nodes(Places):
+    """
+    A network with hosts "a", "b", ... that are nodes.
+
+    :ivar nodes: by name.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nodes: dict[str, Node] = {}
+
+    def start(
+        self,
+        name: str,
+        *,
+        config: ServerConfig | None = None,
+        generation: int = 1,
+        keys: tuple[bytes, ...] = (KEY,),
+        verifier: IVerifier | None = None,
+        links: LinkSettings | None = None,
+        accept: AcceptSettings | None = None,
+        preference: float = 2.0,
+    ) -> Node:
+        """
+        Start a node, or another life of it.
+        """
+        host = self.network.host(name)
+        secrets = tuple(key.decode() for key in keys)
+        config = config or ServerConfig(cluster=Cluster(node_id=name, secret_keys=secrets, local_preference=preference))
+        members = StaticMembers()
+        service = make_server(
+            config,
+            host,
+            clock=host,
+            verifier=verifier,
+            chooser=random.Random(1),
+            neighbours=Neighbours(
+                members,
+                generation=generation,
+                links=links,
+                accept=accept,
+            ),
+        )
+        service.privilegedStartService()
+        service.startService()
+        self.network.pump()
+        node = self.nodes[name] = Node(name, host, members, service, generation)
+        return node
+
+    def tell(
+        self,
+        who: str,
+        of: str | None,
+        endpoint: str = "e",
+        *,
+        tenant: str = "",
+        upstreams: int = 1,
+        load: int = 0,
+        leaving: bool = False,
+    ) -> None:
+        """
+        Let a node know that another one, and no further one, has tunnels of an endpoint; or that none has.
+        """
+        key = EndpointKey(TenantId(tenant) if tenant else DEFAULT_TENANT, endpoint)
+        holders = [self.holder(of, upstreams=upstreams, load=load, leaving=leaving)] if of is not None else []
+        self.nodes[who].members.hold(key, *holders)
+
+    def holder(self, name: str, *, upstreams: int = 1, load: int = 0, leaving: bool = False) -> Holder:
+        """
+        What a node is to others.
+        """
+        node = self.nodes[name]
+        return Holder(Peer(NodeId(name), node.generation), name, LINK, upstreams, load, leaving)

@@ -23,7 +23,7 @@ from pico.server.service import NodeService
 from pico.testing import MemoryNetwork, MemoryTransport, RecordingProtocol
 from tests.scrape import value_of
 
-PROXY, UPSTREAM, ADMIN = 8000, 8001, 8002
+PROXY, UPSTREAM, ADMIN, GOSSIP = 8000, 8001, 8002, 8003
 
 
 class Peer(RecordingProtocol):

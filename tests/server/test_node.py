@@ -13,9 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pico.agent.events import AgentConnected
 from pico.config.sections import AccessLog
-from pico.config.server import Admin, Cluster, Proxy, ProxyHTTP, ServerConfig, Upstream
+from pico.config.server import Admin, Cluster, Gossip, Proxy, ProxyHTTP, ServerConfig, Upstream
 from pico.errors import ConfigError, ListenError
-from tests.server.support import ADMIN, PROXY, UPSTREAM, Peer, Service, World, request_bytes
+from tests.server.support import ADMIN, GOSSIP, PROXY, UPSTREAM, Peer, Service, World, request_bytes
 
 
 class NodeTestCase(SynchronousTestCase):
@@ -43,12 +43,13 @@ class PortsTests(NodeTestCase):
             proxy=Proxy(bind_addr=":80"),
             upstream=Upstream(bind_addr="10.0.0.1:81"),
             admin=Admin(bind_addr="127.0.0.1:82"),
+            cluster=Cluster(gossip=Gossip(bind_addr="10.0.0.1:83")),
         )
         node = self.world.make_node(config)
         self.assertEqual(self.world.host.ports, {})
         node.startService()
         ports = {number: port.getHost().host for number, port in self.world.host.ports.items()}
-        self.assertEqual(ports, {80: "0.0.0.0", 81: "10.0.0.1", 82: "127.0.0.1"})
+        self.assertEqual(ports, {80: "0.0.0.0", 81: "10.0.0.1", 82: "127.0.0.1", 83: "10.0.0.1"})
 
     def test_bound_with_rights(self) -> None:
         """
@@ -57,7 +58,7 @@ class PortsTests(NodeTestCase):
         node = self.world.make_node()
         node.privilegedStartService()
         before = dict(self.world.host.ports)
-        self.assertEqual(sorted(before), [PROXY, UPSTREAM, ADMIN])
+        self.assertEqual(sorted(before), [PROXY, UPSTREAM, ADMIN, GOSSIP])
         node.startService()
         self.assertEqual(self.world.host.ports, before)
 
@@ -65,7 +66,7 @@ class PortsTests(NodeTestCase):
         """
         When a port is taken one line names it with its setting, and none of the others stays open.
         """
-        for number, setting in [(PROXY, "proxy"), (UPSTREAM, "upstream"), (ADMIN, "admin")]:
+        for number, setting in [(PROXY, "proxy"), (UPSTREAM, "upstream"), (ADMIN, "admin"), (GOSSIP, "cluster.gossip")]:
             taken = self.world.host.listenTCP(number, ServerFactory())
             for start in ("privilegedStartService", "startService"):
                 node = self.world.make_node()
@@ -129,7 +130,7 @@ class PortsTests(NodeTestCase):
         with capturedLogs() as events:
             self.world.node(ServerConfig(admin=Admin(bind_addr="127.0.0.1:0"), cluster=Cluster(node_id="n")))
         (ready,) = [event for event in events if event.get("log_namespace") == "server"]
-        admin = next(number for number in self.world.host.ports if number not in (PROXY, UPSTREAM))
+        admin = next(number for number in self.world.host.ports if number not in (PROXY, UPSTREAM, GOSSIP))
         self.assertEqual(
             (ready["node"], ready["proxy"], ready["upstream"], ready["admin"]),
             ("n", ":8000", ":8001", f"127.0.0.1:{admin}"),

@@ -16,11 +16,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from pico.agent.events import AgentConnected, AgentLost
 from pico.config.server import Admin, Proxy, ServerConfig, Upstream
 from pico.net.supervised import STATUS_INTERVAL, STOPPING_INTERVAL, Supervised
-from pico.server.node import make_server
+from pico.server.node import Neighbours, make_server
 from pico.server.service import NodeService
-from pico.testing import MemoryPipe
+from pico.testing import MemoryPipe, StaticMembers
 from tests.net.support import FakeNotifier
-from tests.server.support import ADMIN, PROXY, UPSTREAM, Peer, Service, World, request_bytes
+from tests.server.support import ADMIN, GOSSIP, PROXY, UPSTREAM, Peer, Service, World, request_bytes
 
 _UPGRADE = (
     b"GET /pico/v1/upstream/%s HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -166,7 +166,7 @@ class DrainTests(LifeTestCase):
         self.assertNoResult(stopped)
         self.assertGreater(self.world.number('pico_upstreams_refused_total{status="503"}'), 1)
 
-        self.assertEqual(self.open, [PROXY, UPSTREAM, ADMIN])
+        self.assertEqual(self.open, [PROXY, UPSTREAM, ADMIN, GOSSIP])
         self.world.network.advance(1)
         self.assertIsNotNone(kept.lost)
         self.assert_over(stopped)
@@ -178,7 +178,7 @@ class DrainTests(LifeTestCase):
         node = self.begin()
         idle = self.world.client()
         stopped = self.stop(node)
-        self.assertEqual(self.open, [ADMIN])
+        self.assertEqual(self.open, [ADMIN, GOSSIP])
         self.assertIsNone(idle.lost)
         self.world.network.advance(0.4)
         self.assertIsNotNone(idle.lost)
@@ -203,7 +203,7 @@ class DrainTests(LifeTestCase):
         self.world.network.advance(9.99)
         late = self.world.client()
         self.world.network.advance(0.01)
-        self.assertEqual(self.open, [ADMIN])
+        self.assertEqual(self.open, [ADMIN, GOSSIP])
         self.world.network.advance(0.1)
         self.world.say(late, _GET)
         self.assertEqual(late.body, b"hello")
@@ -440,7 +440,9 @@ class InheritedTests(SynchronousTestCase):
             admin=Admin(bind_addr=admin),
         )
         inherited = {name: [made] for name, made in self.sockets.items()}
-        node = make_server(config, self.reactor, clock=self.reactor, inherited=inherited)
+        # Twisted's reactor in memory has no UDP.
+        alone = Neighbours(StaticMembers())
+        node = make_server(config, self.reactor, clock=self.reactor, inherited=inherited, neighbours=alone)
         node.privilegedStartService()
         node.startService()
         return node
@@ -471,7 +473,7 @@ class InheritedTests(SynchronousTestCase):
         What is not given is bound; a node with its own port for clients takes them at once.
         """
         node = self.node("upstream", "admin")
-        self.assertEqual(self.bound, [8000])
+        self.assertEqual(self.bound, [8000, 8003])
         self.assertEqual(len(self.reactor.adoptedPorts), 2)
         self.successResultOf(node.when_ready())
 
@@ -480,7 +482,7 @@ class InheritedTests(SynchronousTestCase):
         Clients are taken when no more agents have come for half a second.
         """
         node = self.node("upstream", "proxy")
-        self.assertEqual(self.bound, [8002])
+        self.assertEqual(self.bound, [8002, 8003])
         ready = node.when_ready()
         self.assertEqual(len(self.reactor.adoptedPorts), 1)
         for number in range(5):

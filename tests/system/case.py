@@ -131,6 +131,7 @@ class Node:
             "proxy.bind_addr": "127.0.0.1:0",
             "upstream.bind_addr": "127.0.0.1:0",
             "admin.bind_addr": "127.0.0.1:0",
+            "cluster.gossip.bind_addr": "127.0.0.1:0",
             **self._settings,
         }
         program = self._scene.start("node", [*self._command, *flags(settings)])

@@ -126,6 +126,7 @@ class StoppingTests(SystemTestCase):
         """
         ports = {name: free_port() for name in ("proxy", "upstream", "admin")}
         settings = [f"--{name}.bind-addr=127.0.0.1:{port}" for name, port in ports.items()]
+        settings.append("--cluster.gossip.bind-addr=127.0.0.1:0")
         program = self.scene.start(
             "twistd", [str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile=", "pico", *settings]
         )

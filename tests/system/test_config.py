@@ -246,7 +246,8 @@ class IPv6Tests(ConfigTestCase):
         self.scene.start(
             "web", [sys.executable, "-m", "http.server", str(service), "--bind", "::1"], cwd=self.scene.directory
         )
-        ports = dict.fromkeys(("proxy.bind-addr", "upstream.bind-addr", "admin.bind-addr"), "[::1]:0")
+        names = ("proxy", "upstream", "admin", "cluster.gossip")
+        ports = {f"{name}.bind-addr": "[::1]:0" for name in names}
         program = self.scene.start("node", [*PICO, "server", *(f"--{name}={value}" for name, value in ports.items())])
         proxy, upstream, admin = program.wait_for_log(_READY).groups()
         self.scene.start(

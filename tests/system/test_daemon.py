@@ -130,7 +130,7 @@ class SupervisedNode(Node):
         # What was passed must not be bound as well: port 1 is nobody's to have.
         settings = {
             f"{name}.bind_addr": "127.0.0.1:1" if name in self._systemd.sockets else "127.0.0.1:0"
-            for name in ("proxy", "upstream", "admin")
+            for name in ("proxy", "upstream", "admin", "cluster.gossip")
         }
         command = [*self._command, *flags({**settings, **self._settings})]
         program = self._systemd.start("node", command, watchdog=self._watchdog)
@@ -520,7 +520,7 @@ class UnitTests(DaemonTestCase):
 
 _UNITS = ROOT / "etc" / "systemd"
 
-_BIND = ("proxy.bind_addr", "upstream.bind_addr", "admin.bind_addr")
+_BIND = ("proxy.bind_addr", "upstream.bind_addr", "admin.bind_addr", "cluster.gossip.bind_addr")
 
 
 def _unit(path: Path) -> dict[str, list[str]]:

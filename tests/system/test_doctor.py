@@ -91,7 +91,7 @@ class DoctorTests(SystemTestCase):
         """
         Flags of a node on the loopback interface, on free ports if none are given.
         """
-        names = ("proxy", "upstream", "admin")
+        names = ("proxy", "upstream", "admin", "cluster.gossip")
         return ["server", *(f"--{name}.bind-addr=127.0.0.1:{ports.get(name) or free_port()}" for name in names)]
 
     def test_healthy_node(self) -> None:
@@ -100,7 +100,8 @@ class DoctorTests(SystemTestCase):
         """
         path = self.scene.directory / "node.yaml"
         addresses = {name: f"127.0.0.1:{free_port()}" for name in ("proxy", "upstream", "admin")}
-        path.write_text("".join(f"{name}: {{bind_addr: '{addr}'}}\n" for name, addr in addresses.items()))
+        gossip = f"cluster: {{gossip: {{bind_addr: '127.0.0.1:{free_port()}'}}}}\n"
+        path.write_text(gossip + "".join(f"{name}: {{bind_addr: '{addr}'}}\n" for name, addr in addresses.items()))
         found = self.look(f"--config.path={path}", status=0)
         self.assertEqual(found["configuration"], ("ok", "valid"))
         self.assertEqual(found["proxy port"], ("ok", f"reachable as {addresses['proxy']}"))

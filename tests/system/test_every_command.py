@@ -55,7 +55,7 @@ def wrong(line: str, err: str) -> Use:
     return Use(line, 2, "", rf"^pico[ a-z]*: {err}.*\nTry 'pico[ a-z]* --help'\.\n$")
 
 
-_BIND = "--proxy.bind-addr=127.0.0.1:{free} --upstream.bind-addr=127.0.0.1:{free} --admin.bind-addr=127.0.0.1:{free}"
+_BIND = " ".join(f"--{name}.bind-addr=127.0.0.1:{{free}}" for name in ("proxy", "upstream", "admin", "cluster.gossip"))
 _TO = "--connect.url=http://127.0.0.1:{upstream}"
 _ADMIN = "--server.url=http://127.0.0.1:{admin}"
 _BENCH = "--connect.upstream-url=http://127.0.0.1:{upstream}"

@@ -44,6 +44,7 @@ class DetachedNode:
     ) -> None:
         self.proxy, self.upstream, self.admin = free_port(), free_port(), free_port()
         binds = {f"{name}.bind_addr": f"127.0.0.1:{getattr(self, name)}" for name in ("proxy", "upstream", "admin")}
+        binds["cluster.gossip.bind_addr"] = "127.0.0.1:0"
         command = [*PICO, "server", *flags({**binds, **settings})]
         self.program = scene.start("node", command, stdout=stdout, environment=environment)
         eventually(lambda: fetch(self.admin, "/ready").status == 200, "the node to be ready")

@@ -1,0 +1,110 @@
+"""
+Several nodes in memory that find each other by themselves.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import attrs
+import msgspec
+
+from pico.config.server import Cluster, Gossip, ServerConfig
+from pico.server.node import make_server
+from pico.server.service import NodeService
+from pico.testing import MemoryHost
+from tests.server.nodes import KEY, Places
+from tests.server.support import GOSSIP
+
+
+@attrs.define
+class Node:
+    """
+    A node on a host of its own name.
+    """
+
+    name: str
+    host: MemoryHost
+    service: NodeService
+
+    @property
+    def ready(self) -> bool:
+        """
+        Whether it takes traffic.
+        """
+        return self.service.when_ready().called
+
+
+class Clusters(Places):
+    """
+    A network with hosts "a", "b", ... that are nodes, which join whom they are told to.
+
+    :ivar nodes: the latest of each name.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nodes: dict[str, Node] = {}
+        self._lives = 0
+
+    def make(
+        self,
+        name: str,
+        *join: str,
+        keys: Sequence[bytes] = (KEY,),
+        host: str = "",
+        generation: int | None = None,
+        **settings: object,
+    ) -> Node:
+        """
+        Make a node, or another life of it.
+
+        :param join: names of hosts.
+        :param host: where it is, if not on the host of its name.
+        :param settings: of ``cluster``.
+        """
+        self._lives += 1
+        there = self.network.host(host or name)
+        cluster = Cluster(
+            node_id=name,
+            join=join,
+            secret_keys=tuple(key.decode() for key in keys),
+            gossip=Gossip(bind_addr=f"{there.address}:{GOSSIP}"),
+        )
+        service = make_server(
+            ServerConfig(cluster=msgspec.structs.replace(cluster, **settings)),
+            there,
+            clock=there,
+            chooser=random.Random(f"{name} {self._lives}"),
+            wall_time=lambda: (generation if generation is not None else self._lives) / 1000,
+        )
+        node = self.nodes[name] = Node(name, there, service)
+        return node
+
+    def start(self, name: str, *join: str, **settings: object) -> Node:
+        """
+        Make one and start it; see :meth:`make`.
+        """
+        node = self.make(name, *join, **settings)  # type: ignore[arg-type]  # the same settings, passed on
+        node.service.privilegedStartService()
+        node.service.startService()
+        self.network.pump()
+        return node
+
+    def start_all(self, *names: str) -> None:
+        """
+        Start nodes that join the first one, and let them find each other.
+        """
+        for name in names:
+            self.start(name, *([names[0]] if name != names[0] else []))
+        self.network.advance(2)
+        assert all(node.ready for node in self.nodes.values())
+
+    def known(self, at: str) -> dict[str, str]:
+        """
+        The nodes that one knows, with their status.
+        """
+        found = self.ask_status(at, "/status/cluster/nodes")
+        assert isinstance(found, list)
+        return {node["id"]: node["status"] for node in found}
