@@ -4,7 +4,7 @@ How an agent's endpoints are doing. Pure; the time comes in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 import attrs
@@ -28,14 +28,28 @@ class Carries(Protocol):
     def bytes_sent(self) -> int: ...
 
 
+@attrs.frozen(eq=False)
+class Serving:
+    """
+    A tunnel that takes requests.
+
+    :ivar node: the id of the node that it leads to; empty when the node does not say.
+    :ivar since: when it began to stand.
+    """
+
+    tunnel: Carries
+    node: str
+    since: float
+
+
 @attrs.define(eq=False)
 class EndpointState:
     """
     One listener of the agent.
 
-    :ivar since: when it got or lost its tunnel, or began to look for one.
-    :ivar node: the id of the node that it has its tunnel to; empty without, or when the node does not say.
-    :ivar last_error: why it had no tunnel, the last time that it had none; empty if there was no such time.
+    :ivar wanted: tunnels that it is to have.
+    :ivar since: when it got its first tunnel or lost its last, or began to look for one.
+    :ivar last_error: why a tunnel was lost or could not be had, the last time; empty if there was no such time.
     :ivar last_error_at: when that was.
     :ivar connects: tunnels that it has had.
     :ivar losses: those that ended without being replaced before.
@@ -45,8 +59,7 @@ class EndpointState:
 
     endpoint: str
     since: float
-    connected: bool = False
-    node: str = ""
+    wanted: int = 1
     last_error: str = ""
     last_error_at: float = 0.0
     connects: int = 0
@@ -54,43 +67,73 @@ class EndpointState:
     failed_dials: int = 0
     refusals: int = 0
     _tunnels: list[Carries] = attrs.field(factory=list, init=False)
+    _serving: list[Serving] = attrs.field(factory=list, init=False)
     _ended_received: int = attrs.field(default=0, init=False)
     _ended_sent: int = attrs.field(default=0, init=False)
 
-    def got(self, tunnel: Carries, node: str, now: float) -> None:
+    @property
+    def connected(self) -> bool:
+        """
+        Whether it has a tunnel.
+        """
+        return bool(self._serving)
+
+    @property
+    def serving(self) -> Sequence[Serving]:
+        """
+        The tunnels that it has, without those on their way out.
+        """
+        return self._serving
+
+    @property
+    def nodes(self) -> int:
+        """
+        How many nodes its tunnels lead to; each that does not say who it is counts.
+        """
+        named = {tunnel.node for tunnel in self._serving if tunnel.node}
+        return len(named) + sum(not tunnel.node for tunnel in self._serving)
+
+    def got(self, tunnel: Carries, node: str, serving: Collection[Carries], now: float) -> None:
         """
         A tunnel stands; one that it replaces may live on for a while.
+
+        :param serving: all that serve now.
         """
         self._prune()
         self._tunnels.append(tunnel)
         self.connects += 1
-        self.connected = True
-        self.node = node
-        self.since = now
+        if not self.connected:
+            self.since = now
+        self._serving.append(Serving(tunnel, node, now))
+        self._keep(serving, now)
 
-    def lost(self, reason: str, now: float) -> None:
+    def lost(self, reason: str, serving: Collection[Carries], now: float) -> None:
         """
-        The tunnel ended, or another try to get one has failed.
+        A tunnel ended, or another try to get one has failed.
+
+        :param serving: all that serve now.
         """
-        if self.connected:
+        before = len(self._serving)
+        self._keep(serving, now)
+        if len(self._serving) < before:
             self.losses += 1
         else:
             self.failed_dials += 1
-        self._without(reason, now)
+        self._note(reason, now)
 
     def refused(self, reason: str, now: float) -> None:
         """
         A node refuses for good.
         """
         self.refusals += 1
-        self._without(reason, now)
+        self._note(reason, now)
 
     @property
     def reconnects(self) -> int:
         """
-        Tunnels after the first.
+        Tunnels after as many as it is to have.
         """
-        return max(0, self.connects - 1)
+        return max(0, self.connects - self.wanted)
 
     @property
     def streams(self) -> int:
@@ -113,11 +156,13 @@ class EndpointState:
         """
         return self._ended_sent + sum(tunnel.bytes_sent for tunnel in self._tunnels)
 
-    def _without(self, reason: str, now: float) -> None:
-        if self.connected:
-            self.connected = False
+    def _keep(self, serving: Collection[Carries], now: float) -> None:
+        had = self.connected
+        self._serving = [held for held in self._serving if held.tunnel in serving]
+        if had and not self._serving:
             self.since = now
-        self.node = ""
+
+    def _note(self, reason: str, now: float) -> None:
         self.last_error = reason[:MAX_ERROR]
         self.last_error_at = now
 
@@ -143,11 +188,13 @@ class Endpoints:
     def __iter__(self) -> Iterator[EndpointState]:
         return iter(self._states)
 
-    def add(self, endpoint: str, now: float) -> EndpointState:
+    def add(self, endpoint: str, now: float, wanted: int = 1) -> EndpointState:
         """
         Begin to watch a listener.
+
+        :param wanted: tunnels that it is to have.
         """
-        state = EndpointState(endpoint, now)
+        state = EndpointState(endpoint, now, wanted)
         self._states.append(state)
         return state
 

@@ -15,22 +15,29 @@ class AgentConnected:
     :ivar url: of the node that was dialled.
     :ivar node: the node's id; empty when it does not say (a Piko server).
     :ivar proxy_port: where the node takes requests; 0 when it does not say.
+    :ivar tunnels: how many the endpoint has now.
+    :ivar wanted: how many it is to have.
     """
 
     endpoint: str
     url: str
     node: str
     proxy_port: int = 0
+    tunnels: int = 1
+    wanted: int = 1
 
 
 @attrs.frozen
 class AgentRefused:
     """
     The node said no and will say so again; told once, then retried slowly.
+
+    :ivar tunnels: how many the endpoint has all the same.
     """
 
     endpoint: str
     reason: str
+    tunnels: int = 0
 
 
 @attrs.frozen
@@ -39,11 +46,13 @@ class AgentLost:
     A tunnel ended, or could not be had; another try follows.
 
     :ivar retry_in: seconds until then.
+    :ivar tunnels: how many the endpoint still has.
     """
 
     endpoint: str
     reason: str
     retry_in: float
+    tunnels: int = 0
 
 
 @attrs.frozen

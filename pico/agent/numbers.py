@@ -18,11 +18,13 @@ _LABELS = ("endpoint",)
 _OF_STATES: Sequence[tuple[Description, Callable[[EndpointState], float]]] = [
     (Description(f"pico_agent_{name}", kind, text, _LABELS), read)
     for name, kind, text, read in (
-        ("tunnels", Kind.GAUGE, "Tunnels that serve.", lambda state: int(state.connected)),
+        ("tunnels", Kind.GAUGE, "Tunnels that serve.", lambda state: len(state.serving)),
+        ("tunnels_wanted", Kind.GAUGE, "Tunnels that there are to be.", lambda state: state.wanted),
+        ("nodes", Kind.GAUGE, "Different nodes that tunnels lead to.", lambda state: state.nodes),
         (
             "reconnects_total",
             Kind.COUNTER,
-            "Tunnels that stood after the first.",
+            "Tunnels that stood after the first ones.",
             lambda state: state.reconnects,
         ),
         (

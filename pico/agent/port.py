@@ -3,7 +3,7 @@ The agent's own port for operators: health, readiness by endpoint, metrics.
 
 ============ =======================================================================
 ``/health``  200 while the process lives
-``/ready``   200 while every endpoint has a tunnel, else 503; says how each is doing
+``/ready``   200 while every endpoint has at least one tunnel, else 503; says how each is doing
 ``/metrics`` Prometheus text, or OpenMetrics where Accept asks for it
 ============ =======================================================================
 """
@@ -44,7 +44,8 @@ def details(state: EndpointState) -> dict[str, object]:
         "endpoint": state.endpoint,
         "connected": state.connected,
         "since": timestamp(state.since),
-        "node": state.node or None,
+        "connections": state.wanted,
+        "tunnels": [{"node": held.node or None, "since": timestamp(held.since)} for held in state.serving],
         "last_error": state.last_error or None,
         "last_error_at": timestamp(state.last_error_at) if state.last_error else None,
     }

@@ -24,6 +24,8 @@ from pico.agent.numbers import watch_endpoints, watch_services
 from pico.agent.port import make_agent_site
 from pico.client.dialer import Dialer, DialSettings, Tunnel
 from pico.client.listener import Listener
+from pico.client.rotation import Rotation
+from pico.client.slot import Dials
 from pico.client.urls import parse_node_url
 from pico.config.addresses import Address, parse_address, parse_service
 from pico.config.agent import AgentConfig, ListenerConfig
@@ -41,7 +43,7 @@ from pico.net.ports import listen_tcp, make_client_endpoint
 from pico.net.process import watch_process
 from pico.net.tls_endpoint import TLSEndpoint
 from pico.net.turn import Turn
-from pico.tunnel.session import TunnelSettings
+from pico.tunnel.session import TunnelSession, TunnelSettings
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
 
@@ -85,7 +87,7 @@ class OwnPort:
 
 class AgentService(Service):
     """
-    Keep every listener's tunnel up while the service runs.
+    Keep every listener's tunnels up while the service runs.
     """
 
     def __init__(
@@ -142,17 +144,19 @@ class AgentService(Service):
 
 class _Reporter:
     """
-    Turn what a listener's tunnel does into events, and into what is known of it.
+    Turn what a listener's tunnels do into events, and into what is known of them.
+
+    :ivar listener: asked for the tunnels that it has; set once it is made.
     """
+
+    listener: Listener
 
     def __init__(
         self,
-        url: str,
         on_event: Callable[[AgentEvent], None],
         state: EndpointState,
         time_of_day: Callable[[], float],
     ) -> None:
-        self._url = url
         self._on_event = on_event
         self._state = state
         self._time_of_day = time_of_day
@@ -161,22 +165,34 @@ class _Reporter:
         """
         A tunnel stands.
         """
-        self._state.got(tunnel.session, tunnel.node, self._time_of_day())
-        self._on_event(AgentConnected(endpoint, self._url, tunnel.node, tunnel.proxy_port))
+        self._state.got(tunnel.session, tunnel.node, self._serving(), self._time_of_day())
+        self._on_event(
+            AgentConnected(
+                endpoint,
+                tunnel.url,
+                tunnel.node,
+                tunnel.proxy_port,
+                tunnels=len(self._state.serving),
+                wanted=self.listener.connections,
+            )
+        )
 
     def refused(self, endpoint: str, reason: str) -> None:
         """
         The node refuses for good.
         """
         self._state.refused(reason, self._time_of_day())
-        self._on_event(AgentRefused(endpoint, reason))
+        self._on_event(AgentRefused(endpoint, reason, len(self._state.serving)))
 
     def lost(self, endpoint: str, reason: str, retry_in: float) -> None:
         """
         A tunnel is dialled again.
         """
-        self._state.lost(reason, self._time_of_day())
-        self._on_event(AgentLost(endpoint, reason, retry_in))
+        self._state.lost(reason, self._serving(), self._time_of_day())
+        self._on_event(AgentLost(endpoint, reason, retry_in, len(self._state.serving)))
+
+    def _serving(self) -> list[TunnelSession]:
+        return [tunnel.session for tunnel in self.listener.tunnels]
 
 
 def make_agent(
@@ -202,26 +218,10 @@ def make_agent(
     """
     turn = Turn(clock)
     deadlines = Deadlines(clock)
-    url = parse_node_url(config.connect.url)
-    dialer = Dialer(
-        DialSettings(
-            url=url,
-            timeout=config.connect.timeout,
-            token=config.connect.token,
-            tenant_id=config.connect.tenant_id,
-            version=__version__,
-            tunnel=TunnelSettings(
-                keepalive_interval=config.connect.keepalive_interval,
-                keepalive_timeout=config.connect.keepalive_timeout,
-            ),
-        ),
-        reactor=reactor,
-        clock=clock,
-        turn=turn,
-    )
     chooser = chooser or random.Random()
     if not config.listeners:
         raise ConfigError("no listeners configured: name an endpoint and its service")
+    dialers = _make_dialers(config, reactor, clock, turn)
     endpoints = Endpoints()
     metrics = metrics or Metrics()
     tallies = Tallies(metrics, "pico_agent", ["endpoint"]) if config.server.enabled else None
@@ -234,16 +234,20 @@ def make_agent(
             listener, reactor, clock, deadlines, access_log, on_event if requests else None, tally
         )
         backends.append((listener.endpoint_id, backend))
-        tunnel = Listener(
+        connections = listener.connections or config.connections
+        reporter = _Reporter(
+            on_event,
+            endpoints.add(listener.endpoint_id, time_of_day(), connections),
+            time_of_day,
+        )
+        reporter.listener = tunnel = Listener(
             listener.endpoint_id,
-            dialer=dialer,
+            dialer=_in_turn(dialers, chooser),
             clock=clock,
             on_stream=served.serve,
-            # The URL's text, because as it was given it may hold a secret.
-            watcher=_Reporter(
-                dialer.url.text, on_event, endpoints.add(listener.endpoint_id, time_of_day()), time_of_day
-            ),
+            watcher=reporter,
             chooser=chooser,
+            connections=connections,
         )
         listeners.append((tunnel, served))
     own_port = None
@@ -257,6 +261,38 @@ def make_agent(
             raise ConfigError(f"server.bind_addr: {error}") from None
         own_port = OwnPort(reactor, address, make_agent_site(endpoints, metrics, clock=clock))
     return AgentService(listeners, config.grace_period, endpoints=endpoints, own_port=own_port)
+
+
+def _make_dialers(config: AgentConfig, reactor: IReactorTCP, clock: IReactorTime, turn: Turn) -> Sequence[Dialer]:
+    connect = config.connect
+    if not connect.url:
+        raise ConfigError("connect.url names no node: write the URL of a node's upstream port")
+    return [
+        Dialer(
+            DialSettings(
+                url=parse_node_url(url),
+                timeout=connect.timeout,
+                token=connect.token,
+                tenant_id=connect.tenant_id,
+                version=__version__,
+                tunnel=TunnelSettings(
+                    keepalive_interval=connect.keepalive_interval,
+                    keepalive_timeout=connect.keepalive_timeout,
+                ),
+            ),
+            reactor=reactor,
+            clock=clock,
+            turn=turn,
+        )
+        for url in connect.url
+    ]
+
+
+def _in_turn(dialers: Sequence[Dialer], chooser: random.Random) -> Dials:
+    """
+    The dialer of one listener. Not all begin with the same node.
+    """
+    return dialers[0] if len(dialers) == 1 else Rotation(dialers, chooser.randrange(len(dialers)))
 
 
 def _make_listener(

@@ -88,7 +88,11 @@ class _HTTPCommand(TreeCommand):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, tree=AgentConfig, **kwargs)
-        optional = [leaf for leaf in keys_of(ListenerConfig).leaves if not leaf.setting.required]
+        # Of what both trees have, such as connections, the agent's is that of its only listener.
+        both = {leaf.flag for leaf in keys_of(AgentConfig).leaves}
+        optional = [
+            leaf for leaf in keys_of(ListenerConfig).leaves if not leaf.setting.required and leaf.flag not in both
+        ]
         self.params[:0] = options_of(optional, _LISTENER, section="Service")
 
 

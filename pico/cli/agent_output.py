@@ -33,6 +33,7 @@ class AgentOutput:
         self._color = use_color_on(stream)
         self.shows_requests = self._watched and not quiet
         self._port = 8000
+        self._port_known = False
 
     def introduce(self) -> None:
         """
@@ -40,7 +41,7 @@ class AgentOutput:
 
         The node says at which port only when a tunnel stands; until then it is taken to be the usual one.
         """
-        url = urlsplit(self._config.connect.url)
+        url = urlsplit(self._config.connect.url[0])
         host = url.hostname or "localhost"
         base = f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
         width = max(len(listener.endpoint_id) for listener in self._config.listeners)
@@ -57,11 +58,7 @@ class AgentOutput:
         if isinstance(event, RequestServed):
             self._request(event)
         elif isinstance(event, AgentConnected):
-            node = f" (node {event.node})" if event.node else ""
-            if event.proxy_port and event.proxy_port != self._port:
-                self._port = event.proxy_port
-                self.introduce()
-            _log.info("{endpoint}: connected to {url}{suffix}", endpoint=event.endpoint, url=event.url, suffix=node)
+            self._connected(event)
         elif isinstance(event, AgentRefused):
             _log.error(
                 "{endpoint}: refused by the node: {reason}; trying again once a minute",
@@ -70,11 +67,23 @@ class AgentOutput:
             )
         elif isinstance(event, AgentLost):
             _log.warn(
-                "{endpoint}: {reason}; dialling again in {retry_in:.1f}s",
+                "{endpoint}: {reason}{left}; dialling again in {retry_in:.1f}s",
                 endpoint=event.endpoint,
                 reason=event.reason.rstrip("."),
+                left=f"; still served by {_tunnels(event.tunnels)}" if event.tunnels else "",
                 retry_in=event.retry_in,
             )
+
+    def _connected(self, event: AgentConnected) -> None:
+        # Nodes may have different ports; told once, the text stands.
+        if event.proxy_port and not self._port_known:
+            self._port_known = True
+            if event.proxy_port != self._port:
+                self._port = event.proxy_port
+                self.introduce()
+        node = f" (node {event.node})" if event.node else ""
+        count = f", tunnel {event.tunnels} of {event.wanted}" if event.wanted > 1 else ""
+        _log.info("{endpoint}: connected to {url}{suffix}", endpoint=event.endpoint, url=event.url, suffix=node + count)
 
     def _request(self, event: RequestServed) -> None:
         status = str(event.status)
@@ -94,3 +103,7 @@ class AgentOutput:
             self._stream.flush()
         except (OSError, ValueError):
             pass  # nobody is watching any more
+
+
+def _tunnels(count: int) -> str:
+    return "another tunnel" if count == 1 else f"{count} other tunnels"

@@ -38,7 +38,8 @@ class AgentProgress:
         if isinstance(event, AgentConnected):
             self._trouble[event.endpoint] = None
         elif isinstance(event, AgentLost | AgentRefused):
-            self._trouble[event.endpoint] = event.reason
+            # An endpoint with another tunnel is served.
+            self._trouble[event.endpoint] = None if event.tunnels else event.reason
         else:
             return
         self._untried.discard(event.endpoint)

@@ -44,6 +44,7 @@ _METAVARS = {
     Kind.HEADER: "TEXT",
     Kind.ADVERTISE: "HOST:PORT",
     Kind.PATH: "FILE",
+    Kind.URLS: "URL",
     Kind.FACTOR: "NUMBER",
     Kind.SEEDS: "HOSTS",
 }
@@ -53,6 +54,7 @@ _VALUES = {
     Kind.DURATION: "500ms, 10s, 1m30s or 2h",
     Kind.SIZE: "a number of bytes, or 64KiB, 1MiB and the like",
     Kind.ADDRESS: "host:port, [::1]:port, or :port for all interfaces",
+    Kind.URLS: "one or several with commas between them; the flag may be repeated",
     Kind.WORDS: "one or several with commas between them; the flag may be repeated",
     Kind.SEEDS: "names or addresses, each with or without :port, with commas between them; the flag may be repeated",
     Kind.SECRETS: "one or several with commas between them; better in a file, where not every user can see them",

@@ -1,12 +1,13 @@
 """
 The SDK: expose an endpoint from any Twisted program.
 
-Imports ``wire``, ``net`` and ``tunnel``. Doors: :class:`Listener`, which keeps a tunnel for one endpoint, and
+Imports ``wire``, ``net`` and ``tunnel``. Doors: :class:`Listener`, which keeps the tunnels of one endpoint, and
 :class:`Dialer`, which makes one.
 """
 
 from pico.client.dialer import Dialer, DialError, DialSettings, Tunnel, TunnelUser
 from pico.client.listener import Listener, Watcher
+from pico.client.rotation import Rotation
 from pico.client.urls import NodeURL, parse_node_url
 from pico.wire.dialling import Backoff, Patience
 
@@ -18,6 +19,7 @@ __all__ = [
     "Listener",
     "NodeURL",
     "Patience",
+    "Rotation",
     "Tunnel",
     "TunnelUser",
     "Watcher",

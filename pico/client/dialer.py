@@ -98,12 +98,14 @@ class Tunnel:
     :ivar node: the node's id; empty when it does not say.
     :ivar capabilities: what both sides understand beyond Piko's bytes.
     :ivar proxy_port: where the node takes requests; 0 when it does not say.
+    :ivar url: what was dialled, without its query.
     """
 
     session: TunnelSession
     node: str
     capabilities: frozenset[str]
     proxy_port: int = 0
+    url: str = ""
 
 
 class TunnelUser(TypingProtocol):
@@ -241,7 +243,8 @@ class Dialer:
                 on_closed=user.tunnel_closed,
             )
             carrier = WebSocketTransport(session, ByteStream(Side.CLIENT))
-            return Tunnel(session, accepted.node, accepted.capabilities, accepted.proxy_port), carrier
+            url = self._settings.url.text
+            return Tunnel(session, accepted.node, accepted.capabilities, accepted.proxy_port, url), carrier
 
         return begin
 

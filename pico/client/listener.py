@@ -1,29 +1,20 @@
 """
-A tunnel for one endpoint, kept up for as long as its owner wants it.
-
-Make before break: when the node says go-away its tunnel goes on serving, and leaves only once another
-stands. What leaves (for that reason or because the listener was stopped) is no part of the machine any
-more; it stands in ``_Core.leaving`` until its last stream has ended.
+The tunnels of one endpoint, kept up for as long as their owner wants them, at different nodes where there are several.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from math import inf
+from collections.abc import Callable, Collection
 from typing import Protocol
 
-import attrs
-from automat import TypeMachineBuilder, pep614
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
 
-from pico.client.dialer import DialError, Tunnel, TunnelUser
-from pico.tunnel.leaving import Leaving
+from pico.client.dialer import Tunnel
+from pico.client.slot import Dials, Slot
 from pico.tunnel.stream import TunnelStream
-from pico.wire.dialling import Backoff, Patience, Verdict, verdict
+from pico.wire.dialling import Backoff, Patience
 
 
 class Watcher(Protocol):
@@ -44,318 +35,45 @@ class Watcher(Protocol):
 
     def lost(self, endpoint: str, reason: str, retry_in: float) -> None:
         """
-        There is no tunnel: it ended, or could not be had. It is dialled in so many seconds.
+        A tunnel ended, or could not be had. It is dialled in so many seconds; others may serve meanwhile.
         """
 
 
-class Dials(Protocol):
+class _Told:
     """
-    What is needed of a :class:`pico.client.dialer.Dialer`.
-    """
-
-    def dial(self, endpoint: str, user: TunnelUser) -> Deferred[Tunnel]: ...
-
-
-@attrs.frozen
-class _Setback:
-    """
-    Why there is to be another try, and when.
-
-    :ivar final: it was refused, and will be.
+    What the slots of a listener tell, for its watcher.
     """
 
-    reason: str
-    delay: float
-    final: bool = False
+    def __init__(self, endpoint: str, watcher: Watcher, on_connected: Callable[[], None]) -> None:
+        self._endpoint = endpoint
+        self._watcher = watcher
+        self._on_connected = on_connected
+        #: The final refusal that was told last.
+        self._refusal = ""
 
-
-class _Listening(Protocol):
-    def start(self) -> None:
+    def connected(self, tunnel: Tunnel) -> None:
         """
-        Begin to dial.
+        One of them has a tunnel.
         """
-
-    def stop(self, grace: float) -> None:
-        """
-        Dial no more, and let the tunnel go.
-        """
-
-    def _dialled(self, link: _Link) -> None:
-        """
-        A try has succeeded.
-        """
-
-    def _failed(self, setback: _Setback) -> None:
-        """
-        A try has failed.
-        """
-
-    def _due(self) -> None:
-        """
-        The wait is over.
-        """
-
-    def _relieved(self, setback: _Setback) -> None:
-        """
-        The node of the tunnel has said go-away.
-        """
-
-    def _lost(self, setback: _Setback) -> None:
-        """
-        The tunnel has ended.
-        """
-
-
-@attrs.define(eq=False)
-class _Link:
-    """
-    A tunnel's user: one try, and the tunnel that came of it.
-
-    :ivar since: when the tunnel began to stand.
-    """
-
-    core: _Core
-    machine: _Listening
-    tunnel: Tunnel | None = None
-    since: float = 0.0
-
-    def stream_opened(self, stream: TunnelStream) -> None:
-        """
-        Hand a stream on.
-        """
+        self._refusal = ""
         try:
-            self.core.on_stream(stream)
-        except Exception:
-            self.core.log.failure("a stream could not be served")
-            stream.abortConnection()
+            self._watcher.connected(self._endpoint, tunnel)
+        finally:
+            self._on_connected()
 
-    def node_leaves(self) -> None:
+    def refused(self, reason: str) -> None:
         """
-        Look for another node, if this tunnel is the one that counts.
+        One of them was refused; the same is not told again.
         """
-        core = self.core
-        if core.link is self:
-            delay = core.patience.relieved(core.chooser.random())
-            self.machine._relieved(_Setback("the node is leaving", delay))
+        if self._refusal != reason:
+            self._refusal = reason
+            self._watcher.refused(self._endpoint, reason)
 
-    def tunnel_closed(self, reason: Failure) -> None:
+    def lost(self, reason: str, retry_in: float) -> None:
         """
-        Dial again, if this tunnel is the one that counts.
+        One of them has no tunnel.
         """
-        core = self.core
-        if core.link is self:
-            core.link = None
-            delay = core.patience.lost(core.clock.seconds() - self.since, core.chooser.random())
-            self.machine._lost(_Setback(reason.getErrorMessage(), delay))
-        else:
-            core.left(self)
-
-
-@attrs.define(eq=False)
-class _Core:
-    """
-    What all states share.
-
-    :ivar link: the tunnel that serves.
-    :ivar leaving: those on their way out.
-    :ivar attempt: the try under way.
-    :ivar told: the final refusal that was reported last.
-    :ivar stopping: who waits for the last tunnel to be gone.
-    """
-
-    endpoint: str
-    dialer: Dials
-    clock: IReactorTime
-    chooser: random.Random
-    on_stream: Callable[[TunnelStream], None]
-    watcher: Watcher
-    patience: Patience
-    link: _Link | None = None
-    leaving: dict[_Link, Leaving] = attrs.field(factory=dict)
-    attempt: Deferred[Tunnel] | None = None
-    told: str = ""
-    stopping: list[Deferred[None]] = attrs.field(factory=list)
-
-    log = Logger(namespace="client")
-
-    def dial(self, machine: _Listening) -> Deferred[Tunnel]:
-        """
-        Begin a try.
-        """
-        link = _Link(self, machine)
-
-        def succeeded(tunnel: Tunnel) -> None:
-            if self.attempt is not attempt:
-                tunnel.session.close()
-                return
-            self.attempt = None
-            link.tunnel = tunnel
-            link.since = self.clock.seconds()
-            machine._dialled(link)
-
-        def failed(reason: Failure) -> None:
-            if self.attempt is not attempt:
-                return
-            self.attempt = None
-            error = reason.value
-            if not isinstance(error, DialError):
-                self.log.failure("dialling failed", reason)
-                error = DialError("internal error")
-            delay = self.patience.refused(error.status, error.retry_after, self.chooser.random())
-            machine._failed(_Setback(str(error), delay, verdict(error.status) is Verdict.FINAL))
-
-        self.attempt = attempt = self.dialer.dial(self.endpoint, link)
-        attempt.addCallbacks(succeeded, failed)
-        return attempt
-
-    def give_up(self) -> None:
-        """
-        Drop the try under way; nothing more is heard of it.
-        """
-        attempt, self.attempt = self.attempt, None
-        if attempt is not None:
-            attempt.cancel()
-
-    def report(self, setback: _Setback) -> None:
-        """
-        Tell that there is no tunnel.
-        """
-        if not setback.final:
-            self.tell(self.watcher.lost, self.endpoint, setback.reason, setback.delay)
-        elif self.told != setback.reason:
-            self.told = setback.reason
-            self.tell(self.watcher.refused, self.endpoint, setback.reason)
-
-    def tell(self, call: Callable[..., None], *what: object) -> None:
-        """
-        Tell the watcher something; its failures are its own.
-        """
-        try:
-            call(*what)
-        except Exception:
-            self.log.failure("telling of the tunnel for {endpoint} failed", endpoint=self.endpoint)
-
-    def let_go(self, grace: float) -> None:
-        """
-        Take no more streams from the tunnel that served, and close it when those that it has have ended.
-        """
-        link, self.link = self.link, None
-        if link is not None and link.tunnel is not None:
-            leaving = self.leaving[link] = Leaving(link.tunnel.session, clock=self.clock, grace=grace)
-            leaving.start()
-
-    def left(self, link: _Link) -> None:
-        """
-        A tunnel that was let go is gone.
-        """
-        leaving = self.leaving.pop(link, None)
-        if leaving is not None:
-            leaving.closed()
-        self.settle()
-
-    def settle(self) -> None:
-        """
-        If nothing is left to wait for, say so.
-        """
-        if not self.leaving:
-            stopping, self.stopping = self.stopping, []
-            for waiting in stopping:
-                waiting.callback(None)
-
-
-def make_machine() -> Callable[[_Core], _Listening]:
-    """
-    Make the machine of all listeners.
-    """
-    machine = TypeMachineBuilder(_Listening, _Core)
-
-    def dial(c: _Listening, s: _Core, setback: _Setback | None = None) -> Deferred[Tunnel]:
-        return s.attempt or s.dial(c)
-
-    def wait(c: _Listening, s: _Core, setback: _Setback) -> IDelayedCall:
-        return s.clock.callLater(setback.delay, c._due)
-
-    idle = machine.state("Idle")
-    dialling = machine.state("Dialling", dial)
-    waiting = machine.state("Waiting", wait)
-    serving = machine.state("Serving")
-    # The tunnel's node has said go-away; it serves until another stands. Before and during a try:
-    lingering = machine.state("Lingering", wait)
-    replacing = machine.state("Replacing", dial)
-    stopped = machine.state("Stopped")
-
-    idle.upon(_Listening.start).to(dialling).returns(None)
-    dialling.upon(_Listening.start).loop().returns(None)
-    waiting.upon(_Listening.start).loop().returns(None)
-    waiting.upon(_Listening._due).to(dialling).returns(None)
-    serving.upon(_Listening.start).loop().returns(None)
-    lingering.upon(_Listening.start).loop().returns(None)
-    lingering.upon(_Listening._due).to(replacing).returns(None)
-    replacing.upon(_Listening.start).loop().returns(None)
-    stopped.upon(_Listening.start).to(dialling).returns(None)
-
-    @pep614(dialling.upon(_Listening._dialled).to(serving))
-    @pep614(replacing.upon(_Listening._dialled).to(serving))
-    def stands(c: _Listening, s: _Core, attempt: Deferred[Tunnel], link: _Link) -> None:
-        s.let_go(inf)
-        s.link = link
-        s.told = ""
-        s.tell(s.watcher.connected, s.endpoint, link.tunnel)
-
-    @pep614(dialling.upon(_Listening._failed, nodata=True).to(waiting))
-    @pep614(serving.upon(_Listening._lost).to(waiting))
-    def report(c: _Listening, s: _Core, setback: _Setback) -> None:
-        s.report(setback)
-
-    @pep614(serving.upon(_Listening._relieved).to(lingering))
-    def look_for_another(c: _Listening, s: _Core, setback: _Setback) -> None:
-        s.log.info("the node of {endpoint} is leaving", endpoint=s.endpoint)
-
-    @pep614(replacing.upon(_Listening._failed, nodata=True).to(lingering))
-    def keep(c: _Listening, s: _Core, setback: _Setback) -> None:
-        s.log.info("no other tunnel for {endpoint} yet: {reason}", endpoint=s.endpoint, reason=setback.reason)
-        if setback.final:
-            s.report(setback)
-
-    @pep614(lingering.upon(_Listening._lost).to(waiting))
-    def wait_anew(c: _Listening, s: _Core, timer: IDelayedCall, setback: _Setback) -> None:
-        timer.cancel()
-        s.report(setback)
-
-    @pep614(replacing.upon(_Listening._lost, nodata=True).to(dialling))
-    def dial_on(c: _Listening, s: _Core, setback: _Setback) -> None:
-        s.report(attrs.evolve(setback, delay=0.0))
-
-    @pep614(dialling.upon(_Listening.stop).to(stopped))
-    @pep614(replacing.upon(_Listening.stop).to(stopped))
-    def stop_dialling(c: _Listening, s: _Core, attempt: Deferred[Tunnel], grace: float) -> None:
-        s.give_up()
-        s.let_go(grace)
-        hurry(c, s, grace)
-
-    @pep614(waiting.upon(_Listening.stop).to(stopped))
-    @pep614(lingering.upon(_Listening.stop).to(stopped))
-    def stop_waiting(c: _Listening, s: _Core, timer: IDelayedCall, grace: float) -> None:
-        timer.cancel()
-        s.let_go(grace)
-        hurry(c, s, grace)
-
-    @pep614(serving.upon(_Listening.stop).to(stopped))
-    def stop_serving(c: _Listening, s: _Core, grace: float) -> None:
-        s.let_go(grace)
-        hurry(c, s, grace)
-
-    @pep614(idle.upon(_Listening.stop).to(stopped))
-    @pep614(stopped.upon(_Listening.stop).loop())
-    def hurry(c: _Listening, s: _Core, grace: float) -> None:
-        for leaving in list(s.leaving.values()):
-            leaving.hurry(grace)
-        s.settle()
-
-    return machine.build()
-
-
-_make_machine = make_machine()
+        self._watcher.lost(self._endpoint, reason, retry_in)
 
 
 class Listener:
@@ -363,7 +81,8 @@ class Listener:
     Serve one endpoint: dial, serve, dial again, until stopped.
 
     A tunnel that ends, however it ends, is dialled again, for ever; :class:`pico.wire.dialling.Patience`
-    says when.
+    says when. Of several tunnels each is to stand at another node; while two stand at the same, which is better than
+    one, another node is looked for now and then (:class:`pico.wire.spreading.Spreading`).
     """
 
     def __init__(
@@ -375,35 +94,70 @@ class Listener:
         on_stream: Callable[[TunnelStream], None],
         watcher: Watcher,
         chooser: random.Random,
-        patience: Patience | None = None,
+        connections: int = 1,
+        patience: Callable[[], Patience] = lambda: Patience(Backoff()),
     ) -> None:
         """
-        :param on_stream: gets every stream that the node opens, and attaches a protocol to it.
+        :param on_stream: gets every stream that the nodes open, and attaches a protocol to it.
         :param chooser: spreads waits.
-        :param patience: of this listener alone; one with the usual times when not given.
+        :param connections: how many tunnels to keep.
+        :param patience: makes that of each tunnel.
         """
-        self._core = _Core(endpoint, dialer, clock, chooser, on_stream, watcher, patience or Patience(Backoff()))
-        self._machine = _make_machine(self._core)
+        if connections < 1:
+            raise ValueError(f"connections must be at least 1, not {connections}")
+        self._endpoint = endpoint
+        told = _Told(endpoint, watcher, self._start_others)
+        self._running = False
+        self._slots = [
+            Slot(
+                endpoint,
+                dialer=dialer,
+                clock=clock,
+                on_stream=on_stream,
+                watcher=told,
+                chooser=chooser,
+                patience=patience(),
+                others=self._others(number),
+            )
+            for number in range(connections)
+        ]
 
     @property
     def endpoint(self) -> str:
         """
         What it serves.
         """
-        return self._core.endpoint
+        return self._endpoint
+
+    @property
+    def connections(self) -> int:
+        """
+        How many tunnels it is to keep.
+        """
+        return len(self._slots)
+
+    @property
+    def tunnels(self) -> list[Tunnel]:
+        """
+        The tunnels that serve.
+        """
+        return [slot.tunnel for slot in self._slots if slot.tunnel is not None]
 
     @property
     def connected(self) -> bool:
         """
         Whether there is a tunnel that serves.
         """
-        return self._core.link is not None
+        return any(slot.tunnel is not None for slot in self._slots)
 
     def start(self) -> None:
         """
         Begin to dial, the first time at once.
+
+        The first tunnel comes first, the others when it stands: what keeps it from standing need not be told of each.
         """
-        self._machine.start()
+        self._running = True
+        self._slots[0].start()
 
     def stop(self, grace: float) -> Deferred[None]:
         """
@@ -414,7 +168,24 @@ class Listener:
         :param grace: seconds after which what is left is cut.
         :return: fires when no tunnel is left.
         """
-        stopped: Deferred[None] = Deferred()
-        self._core.stopping.append(stopped)
-        self._machine.stop(grace)
-        return stopped
+        self._running = False
+        return gatherResults([slot.stop(grace) for slot in self._slots]).addCallback(lambda _: None)
+
+    def _start_others(self) -> None:
+        if self._running:
+            for slot in self._slots[1:]:
+                slot.start()
+
+    def _others(self, number: int) -> Callable[[], Collection[str]]:
+        """
+        Where the tunnels of all slots but one lead to. Those whose nodes leave do not count: they are as good as gone.
+        """
+
+        def nodes() -> Collection[str]:
+            return {
+                slot.tunnel.node
+                for index, slot in enumerate(self._slots)
+                if index != number and slot.tunnel is not None and slot.steady
+            }
+
+        return nodes

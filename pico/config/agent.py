@@ -11,6 +11,9 @@ import msgspec
 from pico.config.fields import Kind, Setting
 from pico.config.sections import AccessLog, Log
 
+#: Tunnels of one endpoint that can be asked for; more than a few only cost.
+MAX_CONNECTIONS = 64
+
 
 class HTTPClient(msgspec.Struct, frozen=True, kw_only=True):
     """
@@ -37,6 +40,10 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
     rewrite_host: Annotated[
         bool, Setting(Kind.BOOL, "Let the service see its own address as Host, not the client's.")
     ] = False
+    connections: Annotated[
+        int,
+        Setting(Kind.COUNT, "Tunnels to keep; 0 for as many as connections of the agent says.", most=MAX_CONNECTIONS),
+    ] = 0
     access_log: AccessLog = AccessLog()
     http_client: HTTPClient = HTTPClient()
 
@@ -46,7 +53,10 @@ class Connect(msgspec.Struct, frozen=True, kw_only=True):
     The way to a node.
     """
 
-    url: Annotated[str, Setting(Kind.URL, "Upstream port of any node.", ("server.url",))] = "http://localhost:8001"
+    url: Annotated[
+        tuple[str, ...],
+        Setting(Kind.URLS, "Upstream port of any node; of several they are taken in turn.", ("server.url",)),
+    ] = ("http://localhost:8001",)
     token: Annotated[str, Setting(Kind.TOKEN, "Token to show to the node.", ("auth.api_key",))] = ""
     tenant_id: Annotated[str, Setting(Kind.HEADER, "Tenant that the endpoints belong to.")] = ""
     timeout: Annotated[float, Setting(Kind.DURATION, "For one try to connect.", least=0.001)] = 30.0
@@ -76,6 +86,15 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
         tuple[ListenerConfig, ...],
         Setting(Kind.LISTENERS, "What is exposed: a list of sections; or in short, ENDPOINT/ADDR[,…].", ("endpoints",)),
     ] = ()
+    connections: Annotated[
+        int,
+        Setting(
+            Kind.COUNT,
+            "Tunnels to keep for each endpoint, to different nodes where there are several.",
+            least=1,
+            most=MAX_CONNECTIONS,
+        ),
+    ] = 1
     connect: Connect = Connect()
     server: AgentServer = AgentServer()
     log: Log = Log()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Annotated, get_args, get_origin, get_type_hints
 
 import attrs
@@ -31,7 +32,7 @@ class Kind(enum.Enum):
     SIZE = "size"
     ADDRESS = "address"
     ADVERTISE = "host:port"
-    URL = "URL"
+    URLS = "URL, or several"
     SERVICE = "port, host:port or URL"
     ENDPOINT = "endpoint"
     PROTOCOL = "http"
@@ -54,7 +55,7 @@ class Kind(enum.Enum):
         """
         Whether a value is a list of words.
         """
-        return self in (Kind.WORDS, Kind.NETWORKS, Kind.SEEDS, Kind.SECRETS)
+        return self in (Kind.WORDS, Kind.NETWORKS, Kind.SEEDS, Kind.SECRETS, Kind.URLS)
 
 
 @attrs.frozen
@@ -64,6 +65,7 @@ class Setting:
 
     :ivar aliases: other names for it, as dotted paths; they hold for files, variables and flags.
     :ivar least: the smallest number, in seconds or bytes where it has a unit; of secrets the bytes that each needs.
+    :ivar most: the largest number; a slip of the keyboard that is larger still has a bound of its own.
     :ivar required: whether the section makes no sense without it.
     """
 
@@ -71,6 +73,7 @@ class Setting:
     help: str
     aliases: tuple[str, ...] = ()
     least: float = 0
+    most: float = inf
     required: bool = False
 
 

@@ -118,7 +118,9 @@ def _check(dotted: str, check: Callable[[str], object], values: Values, faults: 
     given = values.get(tuple(dotted.split(".")))
     if given is None:
         return
+    texts = given.value if isinstance(given.value, tuple) else (given.value,)
     try:
-        check(str(given.value))
+        for text in texts:
+            check(str(text))
     except (ValueError, ConfigError) as error:
         faults.append(Fault(given.source, given.line, dotted if given.line else "", str(error)))

@@ -5,12 +5,13 @@ The manual's page about all settings, made from the trees.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import inf
 
 from pico.config.agent import ListenerConfig
 from pico.config.fields import Leaf, Tree, flag_of, sections, variable_of
 from pico.config.keys import FILE_LEAVES, keys_of
 from pico.config.trees import AGENT, SERVER
-from pico.config.values import written_default, written_least
+from pico.config.values import written_default, written_least, written_most
 
 _INTRODUCTION = """\
 # Configuration reference
@@ -109,4 +110,6 @@ def _help(leaf: Leaf) -> str:
         text += f" Also {names}."
     if leaf.setting.least >= 1:
         text += f" At least {written_least(leaf)}."
+    if leaf.setting.most < inf:
+        text += f" At most {written_most(leaf)}."
     return text

@@ -28,6 +28,8 @@ _COUNT = re.compile("(-?)([0-9]+)")
 _FACTOR = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
 _NAME = re.compile(r"[A-Za-z0-9._~-]*")
 _MAX_NAME = 255
+#: A comma may also stand within a URL.
+_NEXT_URL = re.compile(r",(?=\s*\w+://)")
 
 
 def convert(leaf: Leaf, text: str) -> object:
@@ -40,6 +42,8 @@ def convert(leaf: Leaf, text: str) -> object:
     value = _read(kind, text)
     if isinstance(value, int | float) and value < leaf.setting.least:
         raise ValueError(f"{shown(text)} is too little; the least is {written_least(leaf)}")
+    if isinstance(value, int | float) and value > leaf.setting.most:
+        raise ValueError(f"{shown(text)} is too much; the most is {written_most(leaf)}")
     if kind is Kind.SECRETS and isinstance(value, tuple):
         _check_secrets(value, int(leaf.setting.least))
     return value
@@ -53,8 +57,9 @@ def written(leaf: Leaf, value: object) -> object:
     kind = leaf.setting.kind
     if kind.secret:
         return HIDDEN if value else ""
-    if kind is Kind.URL:
-        return without_secrets(str(value))
+    if kind is Kind.URLS and isinstance(value, tuple):
+        urls = [without_secrets(str(url)) for url in value]
+        return urls[0] if len(urls) == 1 else urls
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
@@ -81,6 +86,13 @@ def written_least(leaf: Leaf) -> str:
     The least value as it is written.
     """
     return str(_number(leaf.setting.kind, leaf.setting.least))
+
+
+def written_most(leaf: Leaf) -> str:
+    """
+    The largest value as it is written.
+    """
+    return str(_number(leaf.setting.kind, leaf.setting.most))
 
 
 def _number(kind: Kind, value: float) -> str | int:
@@ -130,6 +142,8 @@ def _read(kind: Kind, text: str) -> object:
             return _words(text)
         case Kind.NETWORKS:
             return tuple(_network(word) for word in _words(text))
+        case Kind.URLS:
+            return tuple(url.strip() for url in _NEXT_URL.split(text))
         case Kind.SEEDS:
             return tuple(_seed(word) for word in _words(text))
         case Kind.SECRETS:
@@ -137,7 +151,7 @@ def _read(kind: Kind, text: str) -> object:
             return tuple(text.replace(",", " ").split())
         case Kind.LISTENERS:
             return parse_listeners(text)
-        case Kind.TEXT | Kind.PATH | Kind.URL | Kind.SECRET:
+        case Kind.TEXT | Kind.PATH | Kind.SECRET:
             pass
     return text
 

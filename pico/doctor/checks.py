@@ -65,16 +65,17 @@ def checks_of_agent(config: AgentConfig, limit: float) -> tuple[Sequence[Check],
     :return: what to look at first, and what there is to look at if the findings of that say that there is a node.
     :raises pico.errors.ConfigError: the node's URL, the token or the tenant cannot be used.
     """
-    url = parse_node_url(config.connect.url)
+    urls = [parse_node_url(url) for url in config.connect.url]
     # What the agent would not send, because it holds line ends and the like, is not sent here either.
-    DialSettings(url, token=config.connect.token, tenant_id=config.connect.tenant_id)
+    for url in urls:
+        DialSettings(url, token=config.connect.token, tenant_id=config.connect.tenant_id)
     account = Account(config.connect.token, config.connect.tenant_id)
     step = limit / 3
     endpoints = list(dict.fromkeys(listener.endpoint_id for listener in config.listeners)) or [_NO_ENDPOINT]
     idle = sum(listener.http_client.max_idle_conns for listener in config.listeners)
     own = [Port("server", parse_address(config.server.bind_addr), told=False)] if config.server.enabled else []
     first = [
-        Check("node", partial(look_at_node, url, step)),
+        *(Check("node", partial(look_at_node, url, step)) for url in urls),
         *(Check(f"service of {each.endpoint_id}", partial(look_at_service, each, step)) for each in config.listeners),
         *([] if config.listeners else [Check("listeners", _nothing_exposed)]),
         *([Check("ports", partial(look_at_ports, own, limit=step))] if own else []),
@@ -82,7 +83,9 @@ def checks_of_agent(config: AgentConfig, limit: float) -> tuple[Sequence[Check],
         *_of_everybody(),
     ]
     second = [
-        Check(f"endpoint {endpoint}", partial(look_at_endpoint, url, endpoint, account, step)) for endpoint in endpoints
+        Check(f"endpoint {endpoint}", partial(look_at_endpoint, url, endpoint, account, step))
+        for url in urls
+        for endpoint in endpoints
     ]
     return first, second
 
@@ -91,7 +94,7 @@ def node_was_reached(findings: Iterable[Finding]) -> bool:
     """
     Whether findings say that there is a node to ask.
     """
-    return not any(finding.subject == "node" and finding.level is Level.FAIL for finding in findings)
+    return any(finding.subject == "node" and finding.level is Level.OK for finding in findings)
 
 
 def _of_everybody() -> list[Check]:

@@ -129,6 +129,7 @@ class World:
         grace_period: float = 60.0,
         requests: bool = True,
         seed: int = 1,
+        connections: int = 1,
     ) -> None:
         self.clock = Clock()
         self.network = MemoryNetwork(self.clock)
@@ -138,9 +139,10 @@ class World:
         self.events: list[AgentEvent] = []
         self.agent: AgentService = make_agent(
             AgentConfig(
-                connect=connect or Connect(url=URL),
+                connect=connect or Connect(url=(URL,)),
                 listeners=listeners or (LISTENER,),
                 grace_period=grace_period,
+                connections=connections,
             ),
             self.agent_host,
             clock=self.agent_host,

@@ -39,15 +39,29 @@ class EndpointStateTests(SynchronousTestCase):
         self.assertEqual((state.connected, state.since, state.last_error), (False, 100.0, ""))
         self.assertFalse(self.endpoints.ready)
 
+    def got(self, node: str, now: float, *serving: FakeTunnel, tunnel: FakeTunnel | None = None) -> FakeTunnel:
+        """
+        A tunnel stands, beside others.
+        """
+        tunnel = tunnel or FakeTunnel()
+        self.state.got(tunnel, node, [*serving, tunnel], now)
+        return tunnel
+
+    def held(self) -> list[tuple[str, float]]:
+        """
+        Node and time of the tunnels that serve.
+        """
+        return [(held.node, held.since) for held in self.state.serving]
+
     def test_connected(self) -> None:
         """
         A tunnel is there, since when and to which node is known, and so is what was wrong before.
         """
         state = self.state
-        state.lost("refused", 101.0)
+        state.lost("refused", [], 101.0)
         self.assertEqual((state.since, state.failed_dials, state.losses), (100.0, 1, 0))
-        state.got(FakeTunnel(), "n1", 102.0)
-        self.assertEqual((state.connected, state.since, state.node), (True, 102.0, "n1"))
+        self.got("n1", 102.0)
+        self.assertEqual((state.connected, state.since, self.held()), (True, 102.0, [("n1", 102.0)]))
         self.assertEqual((state.last_error, state.last_error_at), ("refused", 101.0))
         self.assertEqual((state.connects, state.reconnects), (1, 0))
         self.assertTrue(self.endpoints.ready)
@@ -57,14 +71,42 @@ class EndpointStateTests(SynchronousTestCase):
         It has had none since it lost it, however often it tries.
         """
         state = self.state
-        state.got(FakeTunnel(), "n1", 102.0)
-        state.lost("gone", 103.0)
-        state.lost("cannot connect", 104.0)
-        self.assertEqual((state.connected, state.since, state.node), (False, 103.0, ""))
+        self.got("n1", 102.0)
+        state.lost("gone", [], 103.0)
+        state.lost("cannot connect", [], 104.0)
+        self.assertEqual((state.connected, state.since, self.held()), (False, 103.0, []))
         self.assertEqual((state.losses, state.failed_dials), (1, 1))
         self.assertEqual((state.last_error, state.last_error_at), ("cannot connect", 104.0))
-        state.got(FakeTunnel(), "n2", 105.0)
+        self.got("n2", 105.0)
         self.assertEqual((state.connected, state.since, state.reconnects), (True, 105.0, 1))
+
+    def test_several(self) -> None:
+        """
+        With one of two tunnels it is served, and has been all the time.
+        """
+        state = self.state = self.endpoints.add("e", 100.0, wanted=2)
+        first = self.got("n1", 102.0)
+        second = self.got("n2", 103.0, first)
+        self.assertEqual((state.since, state.nodes, state.reconnects), (102.0, 2, 0))
+        state.lost("gone", [second], 104.0)
+        state.lost("cannot connect", [second], 105.0)
+        self.assertEqual((state.connected, state.since, self.held()), (True, 102.0, [("n2", 103.0)]))
+        self.assertEqual((state.losses, state.failed_dials, state.last_error), (1, 1, "cannot connect"))
+        third = self.got("n2", 106.0, second)
+        self.assertEqual((state.nodes, state.reconnects), (1, 1))
+        state.lost("gone", [third], 107.0)
+        state.lost("gone", [], 108.0)
+        self.assertEqual((state.connected, state.since, state.losses), (False, 108.0, 3))
+
+    def test_nodes_that_say_nothing(self) -> None:
+        """
+        Of nodes that do not say who they are each may be another.
+        """
+        self.got("", 1.0, self.got("", 1.0), self.got("n1", 1.0))
+        self.assertEqual(self.state.nodes, 2)
+        first = self.got("", 1.0)
+        self.got("", 1.0, first)
+        self.assertEqual(self.state.nodes, 2)
 
     def test_refused(self) -> None:
         """
@@ -76,12 +118,13 @@ class EndpointStateTests(SynchronousTestCase):
 
     def test_replaced(self) -> None:
         """
-        A tunnel that is replaced before it ends is no loss.
+        A tunnel that is replaced before it ends is no loss, and no gap.
         """
         state = self.state
-        state.got(FakeTunnel(), "n1", 102.0)
-        state.got(FakeTunnel(), "n2", 109.0)
-        self.assertEqual((state.node, state.since, state.reconnects, state.losses), ("n2", 109.0, 1, 0))
+        self.got("n1", 102.0)
+        self.got("n2", 109.0)
+        self.assertEqual((self.held(), state.since), ([("n2", 109.0)], 102.0))
+        self.assertEqual((state.reconnects, state.losses), (1, 0))
 
     def test_bytes(self) -> None:
         """
@@ -89,16 +132,16 @@ class EndpointStateTests(SynchronousTestCase):
         """
         state = self.state
         first = FakeTunnel(10, 20, 3)
-        state.got(first, "n1", 1.0)
+        self.got("n1", 1.0, tunnel=first)
         self.assertEqual((state.bytes_received, state.bytes_sent, state.streams), (10, 20, 3))
         second = FakeTunnel(100, 200, 1)
-        state.got(second, "n2", 2.0)
+        self.got("n2", 2.0, tunnel=second)
         first.bytes_received = 11
         self.assertEqual((state.bytes_received, state.bytes_sent, state.streams), (111, 220, 4))
         first.over, first.streams = True, 0
         self.assertEqual((state.bytes_received, state.bytes_sent, state.streams), (111, 220, 1))
         for _ in range(3):
-            state.got(FakeTunnel(1, 1, 1, over=True), "n3", 3.0)
+            self.got("n3", 3.0, tunnel=FakeTunnel(1, 1, 1, over=True))
             self.assertLessEqual(len(state._tunnels), 2)
         self.assertEqual((state.bytes_received, state.bytes_sent), (114, 223))
 
@@ -106,7 +149,7 @@ class EndpointStateTests(SynchronousTestCase):
         """
         An error of any length is kept to a bearable one.
         """
-        self.state.lost("x" * 10_000, 1.0)
+        self.state.lost("x" * 10_000, [], 1.0)
         self.assertEqual(len(self.state.last_error), MAX_ERROR)
 
 
@@ -122,9 +165,9 @@ class EndpointsTests(SynchronousTestCase):
         endpoints = Endpoints()
         first, second = endpoints.add("e", 0.0), endpoints.add("e", 0.0)
         self.assertEqual(list(endpoints), [first, second])
-        first.got(FakeTunnel(), "", 1.0)
-        self.assertFalse(endpoints.ready)
-        second.got(FakeTunnel(), "", 1.0)
-        self.assertTrue(endpoints.ready)
+        for state, ready in ((first, False), (second, True)):
+            tunnel = FakeTunnel()
+            state.got(tunnel, "", [tunnel], 1.0)
+            self.assertIs(endpoints.ready, ready)
         endpoints.stopping = True
         self.assertFalse(endpoints.ready)

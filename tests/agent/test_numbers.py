@@ -49,24 +49,30 @@ class NumbersTests(SynchronousTestCase):
         watch_endpoints(metrics, endpoints)
         self.assertEqual(_samples(metrics), {})
         one, two, three = (endpoints.add(name, 0.0) for name in ("e", "f", "f"))
-        one.got(FakeTunnel(1, 2, 3), "n", 1.0)
-        one.lost("gone", 2.0)
-        one.lost("no", 3.0)
+        tunnel = FakeTunnel(1, 2, 3)
+        one.got(tunnel, "n", [tunnel], 1.0)
+        one.lost("gone", [], 2.0)
+        one.lost("no", [], 3.0)
         one.refused("never", 4.0)
         for state in (two, three):
-            state.got(FakeTunnel(10, 20, 30), "n", 1.0)
-        two.got(FakeTunnel(100, 200, 300), "n", 1.0)
+            tunnel = FakeTunnel(10, 20, 30)
+            state.got(tunnel, "n", [tunnel], 1.0)
+        first, second = (FakeTunnel(100, 200, 300) for _ in range(2))
+        two.got(first, "n", [first], 1.0)
+        two.got(second, "n2", [first, second], 1.0)
         self.assertEqual(
             _samples(metrics),
             {
-                "tunnels": {"e": 0, "f": 2},
-                "reconnects_total": {"e": 0, "f": 1},
+                "tunnels": {"e": 0, "f": 3},
+                "tunnels_wanted": {"e": 1, "f": 2},
+                "nodes": {"e": 0, "f": 3},
+                "reconnects_total": {"e": 0, "f": 2},
                 "disconnects_total": {"e": 1, "f": 0},
                 "failed_dials_total": {"e": 1, "f": 0},
                 "refusals_total": {"e": 1, "f": 0},
-                "streams": {"e": 3, "f": 360},
-                "bytes_received_total": {"e": 1, "f": 120},
-                "bytes_sent_total": {"e": 2, "f": 240},
+                "streams": {"e": 3, "f": 660},
+                "bytes_received_total": {"e": 1, "f": 220},
+                "bytes_sent_total": {"e": 2, "f": 440},
             },
         )
 

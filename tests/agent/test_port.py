@@ -31,14 +31,16 @@ class AgentPortTests(SynchronousTestCase):
         """
         503 until each endpoint has a tunnel; the body says which has and why one has not.
         """
-        self.first.got(FakeTunnel(), "n1", 10.0)
-        self.second.lost("cannot connect to http://node:8001: connection refused", 20.0)
+        tunnel = FakeTunnel()
+        self.first.got(tunnel, "n1", [tunnel], 10.0)
+        self.second.lost("cannot connect to http://node:8001: connection refused", [], 20.0)
         answer = ask(self.network, "/ready")
         first = {
             "endpoint": "e",
             "connected": True,
             "since": "1970-01-01T00:00:10Z",
-            "node": "n1",
+            "connections": 1,
+            "tunnels": [{"node": "n1", "since": "1970-01-01T00:00:10Z"}],
             "last_error": None,
             "last_error_at": None,
         }
@@ -46,14 +48,16 @@ class AgentPortTests(SynchronousTestCase):
             "endpoint": "f",
             "connected": False,
             "since": "1970-01-01T00:00:00Z",
-            "node": None,
+            "connections": 1,
+            "tunnels": [],
             "last_error": "cannot connect to http://node:8001: connection refused",
             "last_error_at": "1970-01-01T00:00:20Z",
         }
         self.assertEqual((answer.status, answer.json), (503, {"status": "not ready", "endpoints": [first, second]}))
-        self.second.got(FakeTunnel(), "", 30.0)
+        self.second.got(tunnel, "", [tunnel], 30.0)
         answer = ask(self.network, "/ready")
-        second.update(connected=True, since="1970-01-01T00:00:30Z")
+        since = "1970-01-01T00:00:30Z"
+        second.update(connected=True, since=since, tunnels=[{"node": None, "since": since}])
         self.assertEqual((answer.status, answer.json), (200, {"status": "ready", "endpoints": [first, second]}))
         self.endpoints.stopping = True
         self.assertEqual(ask(self.network, "/ready").status, 503)

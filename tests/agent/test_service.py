@@ -23,7 +23,7 @@ from pico.testing import MemoryNetwork
 from pico.tunnel.reasons import StreamRefused
 from pico.wire.dialling import GO_AWAY_SPREAD
 from tests.agent.support import LISTENER, OK, URL, Client, Service, World, request
-from tests.client.support import refusal
+from tests.client.support import Node, refusal
 from tests.net.http.support import Peer
 
 GET = request(b"GET /")
@@ -56,7 +56,7 @@ class DiallingTests(SynchronousTestCase):
         """
         It asks for its endpoint, says who it is, and tells where it is connected.
         """
-        world = World(connect=Connect(url=URL, token="token-1", tenant_id="tenant-1"))
+        world = World(connect=Connect(url=(URL,), token="token-1", tenant_id="tenant-1"))
         node = world.start_node(NODE_1)
         world.start()
         (head,) = node.requests
@@ -134,7 +134,7 @@ class DiallingTests(SynchronousTestCase):
         """
         A try has its limit of time; then there is another.
         """
-        world = World(connect=Connect(url=URL, timeout=5))
+        world = World(connect=Connect(url=(URL,), timeout=5))
         world.start_node(None)
         world.start()
         world.network.advance(4.9)
@@ -148,7 +148,7 @@ class DiallingTests(SynchronousTestCase):
         """
         A refusal that will stay is told once, and tried again about once a minute.
         """
-        world = World(connect=Connect(url=URL, token="token-1"))
+        world = World(connect=Connect(url=(URL,), token="token-1"))
         node = world.start_node(*[UNAUTHORISED] * 6)
         world.start()
         world.network.advance(59)
@@ -195,7 +195,7 @@ class LosingTests(SynchronousTestCase):
         """
         An agent that is connected, and a service that answers.
         """
-        world = World(connect=Connect(url=URL, **settings))  # type: ignore[arg-type]  # only times
+        world = World(connect=Connect(url=(URL,), **settings))  # type: ignore[arg-type]  # only times
         world.start_node()
         world.service(answer=OK)
         world.start()
@@ -533,6 +533,93 @@ class StoppingTests(SynchronousTestCase):
         self.assert_nothing_left()
 
 
+class RedundancyTests(SynchronousTestCase):
+    """
+    Several tunnels of an endpoint.
+    """
+
+    def test_settings(self) -> None:
+        """
+        The agent's setting holds for all listeners that do not say anything else.
+        """
+        few, many = (
+            ListenerConfig(endpoint_id=name, addr="service:4000", connections=count)
+            for name, count in (("few", 0), ("many", 3))
+        )
+        world = World(few, many, connections=2)
+        node = world.start_node()
+        world.start()
+        targets = [head.target.rpartition(b"/")[2] for head in node.requests]
+        self.assertEqual((2, 3), (targets.count(b"few"), targets.count(b"many")))
+        world.end()
+
+    def test_told(self) -> None:
+        """
+        Each tunnel is told of, with how many there are; so is a loss.
+        """
+        world = World(connections=2)
+        node = world.start_node(*([b"x-pico-node: " + name] for name in (b"n1", b"n2", b"n1")))
+        world.start()
+        self.assertEqual(
+            [AgentConnected("e", URL, name, 0, tunnels=count, wanted=2) for name, count in (("n1", 1), ("n2", 2))],
+            world.events,
+        )
+        node.tunnels[0].session.abort()
+        world.network.pump()
+        (lost,) = world.lost
+        self.assertEqual(1, lost.tunnels)
+        world.network.advance(1)
+        self.assertEqual(2, world.connected[-1].tunnels)
+        world.end()
+
+    def test_both_serve(self) -> None:
+        """
+        Requests are served on either, and at a stop both are told.
+        """
+        world = World(connections=2)
+        world.service(answer=OK)
+        node = world.start_node()
+        world.start()
+        for tunnel in (0, 1):
+            self.assertEqual(OK, world.fetch(GET, tunnel))
+        stopped = world.agent.stopService()
+        world.network.pump()
+        self.assertEqual([True, True], [tunnel.went_away for tunnel in node.tunnels])
+        world.network.advance(2)
+        self.successResultOf(stopped)
+
+    def test_urls_in_turn(self) -> None:
+        """
+        Several URLs are dialled in turn, so that each tunnel stands at another; one without a node costs a try.
+        """
+        names = ("one", "two", "nobody")
+        urls = tuple(f"http://{name}:8001" for name in names)
+        world = World(connect=Connect(url=urls), connections=2)
+        nodes = [
+            Node(world.network.host(name), world.clock, usual=[b"x-pico-node: " + name.encode()]) for name in names[:2]
+        ]
+        world.start()
+        world.network.advance(5)
+        self.assertEqual([1, 1], [len(node.live) for node in nodes])
+        self.assertEqual(set(urls[:2]), {event.url for event in world.connected})
+        nodes[0].live[0].session.abort()
+        world.network.advance(10)
+        self.assertEqual([1, 1], [len(node.live) for node in nodes])
+
+    def test_urls_spread_agents(self) -> None:
+        """
+        Not all agents begin with the first URL.
+        """
+        first = set()
+        for seed in range(8):
+            world = World(connect=Connect(url=(URL, "http://service:8001")), seed=seed)
+            for host in (world.node_host, world.service_host):
+                Node(host, world.clock)
+            world.start()
+            first.add(world.connected[0].url)
+        self.assertEqual(2, len(first))
+
+
 class MakingTests(SynchronousTestCase):
     """
     Settings that cannot be used.
@@ -559,8 +646,9 @@ class MakingTests(SynchronousTestCase):
                 AgentConfig(listeners=(ListenerConfig(endpoint_id="e", addr="http://a b", rewrite_host=True),)),
                 ["e: ", "'a b'", "host name"],
             ),
-            (AgentConfig(listeners=(LISTENER,), connect=Connect(url="node:8001")), ["'node:8001'", "http://"]),
-            (AgentConfig(listeners=(LISTENER,), connect=Connect(url=URL, tenant_id="a\r\nb")), ["tenant_id"]),
+            (AgentConfig(listeners=(LISTENER,), connect=Connect(url=("node:8001",))), ["'node:8001'", "http://"]),
+            (AgentConfig(listeners=(LISTENER,), connect=Connect(url=())), ["connect.url", "upstream port"]),
+            (AgentConfig(listeners=(LISTENER,), connect=Connect(url=(URL,), tenant_id="a\r\nb")), ["tenant_id"]),
         ):
             told = self.fault(config)
             self.assertNotIn("\n", told)
@@ -571,7 +659,7 @@ class MakingTests(SynchronousTestCase):
         """
         A token that cannot be used is not told along with that.
         """
-        told = self.fault(AgentConfig(listeners=(LISTENER,), connect=Connect(url=URL, token="s3cret\n")))
+        told = self.fault(AgentConfig(listeners=(LISTENER,), connect=Connect(url=(URL,), token="s3cret\n")))
         self.assertIn("token", told)
         self.assertNotIn("s3cret", told)
 
@@ -612,7 +700,7 @@ class WithNodeTests(SynchronousTestCase):
         if answer:
             Service(host, 4000, answer)
         agent = make_agent(
-            AgentConfig(connect=Connect(url=URL), listeners=(ListenerConfig(endpoint_id="e", addr="4000"),)),
+            AgentConfig(connect=Connect(url=(URL,)), listeners=(ListenerConfig(endpoint_id="e", addr="4000"),)),
             host,
             clock=host,
             on_event=lambda event: None,

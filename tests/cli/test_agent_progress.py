@@ -25,6 +25,8 @@ class AgentProgressTests(SynchronousTestCase):
             (AgentConnected("a", "http://n", "n1"), "1 of 2 endpoints connected; b: dialling"),
             (AgentRefused("b", "no"), "1 of 2 endpoints connected; b: no"),
             (AgentConnected("b", "http://n", "n1"), "2 of 2 endpoints connected"),
+            (AgentLost("a", "gone", 1.0, tunnels=1), "2 of 2 endpoints connected"),
+            (AgentRefused("a", "no", tunnels=1), "2 of 2 endpoints connected"),
             (AgentLost("a", "gone", 1.0), "1 of 2 endpoints connected; a: gone"),
         ):
             progress.event(event)

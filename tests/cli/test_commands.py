@@ -8,10 +8,11 @@ import io
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.agent.events import RequestServed
+from pico.agent.events import AgentConnected, AgentLost, RequestServed
 from pico.cli.agent_output import AgentOutput
 from pico.config.agent import AgentConfig, ListenerConfig
 from tests.cli.invoking import commands, invoke
+from tests.log_events import keep_log_events
 
 
 class HelpTests(SynchronousTestCase):
@@ -64,3 +65,37 @@ class AgentOutputTests(SynchronousTestCase):
         self.assertFalse(output.shows_requests)
         output.event(RequestServed("e", "GET", "/x", 502, 0.25, 7, "unreachable"))
         self.assertRegex(stream.getvalue(), r"502  GET     e/x  250\.0ms  7B  unreachable\n$")
+
+    def test_introduced_once(self) -> None:
+        """
+        The port that the first node says corrects the text; other nodes, which may have others, do not.
+        """
+        stream = io.StringIO()
+        output = AgentOutput(AgentConfig(listeners=(ListenerConfig(endpoint_id="e", addr="4000"),)), stream)
+        output.introduce()
+        for node, port in (("n0", 0), ("n1", 8080), ("n2", 8090), ("n1", 8080)):
+            output.event(AgentConnected("e", "http://n", node, port))
+        told = stream.getvalue()
+        self.assertEqual((told.count("e  http://localhost:8000 "), told.count("e  http://localhost:8080 ")), (1, 1))
+        self.assertNotIn("8090", told)
+
+    def test_tunnels(self) -> None:
+        """
+        Of several tunnels the log says how many there are, and whether others serve when one is lost.
+        """
+        output = AgentOutput(AgentConfig(listeners=(ListenerConfig(endpoint_id="e", addr="4000"),)), io.StringIO())
+        events = keep_log_events(self)
+        output.event(AgentConnected("e", "http://n", "n1", 0, tunnels=1, wanted=1))
+        output.event(AgentConnected("e", "http://n", "n1", 0, tunnels=2, wanted=3))
+        for left in (2, 1, 0):
+            output.event(AgentLost("e", "gone.", 0.25, left))
+        self.assertEqual(
+            events.said("client"),
+            [
+                "info: e: connected to http://n (node n1)",
+                "info: e: connected to http://n (node n1), tunnel 2 of 3",
+                "warn: e: gone; still served by 2 other tunnels; dialling again in 0.2s",
+                "warn: e: gone; still served by another tunnel; dialling again in 0.2s",
+                "warn: e: gone; dialling again in 0.2s",
+            ],
+        )

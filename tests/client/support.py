@@ -4,7 +4,7 @@ A node in memory: our own cores of HTTP, WebSocket and yamux on a port of a host
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 from twisted.internet.interfaces import IAddress, IProtocol
@@ -69,14 +69,17 @@ class Node:
         host: MemoryHost,
         clock: Clock,
         *answers: Answer,
+        usual: Sequence[bytes] = (),
         wrap: Callable[[ServerFactory], ServerFactory] = lambda factory: factory,
     ) -> None:
         """
+        :param usual: the header lines of its 101 when there are no answers left.
         :param wrap: puts something between the port and the node, such as TLS.
         """
         self.answers: list[Answer] = list(answers)
         self.requests: list[RequestHead] = []
         self.tunnels: list[NodeTunnel] = []
+        self.usual = list(usual)
         self._clock = clock
         self._turn = Turn(clock)
         self._port = host.listenTCP(PORT, wrap(_Port(self)))
@@ -99,7 +102,7 @@ class Node:
         Decide what to answer.
         """
         self.requests.append(head)
-        return self.answers.pop(0) if self.answers else []
+        return self.answers.pop(0) if self.answers else self.usual
 
     def begin(self, head: RequestHead) -> WebSocketTransport:
         """
@@ -134,6 +137,29 @@ class _Port(ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         return _Connection(self.node)
+
+
+class Balancer(ServerFactory):
+    """
+    One address in front of several nodes.
+
+    :ivar nodes: each connection goes to the first, which then stands behind the others.
+    """
+
+    noisy = False
+
+    def __init__(self, host: MemoryHost, *nodes: Node) -> None:
+        self.nodes = list(nodes)
+        host.listenTCP(PORT, self)
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        """
+        Hand a connection on; refuse it when there is no node.
+        """
+        if not self.nodes:
+            return None
+        self.nodes.append(self.nodes.pop(0))
+        return _Connection(self.nodes[-1])
 
 
 class _Connection(Protocol):

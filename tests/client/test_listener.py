@@ -1,120 +1,19 @@
 """
-Tests for :mod:`pico.client.listener`.
+Tests for :mod:`pico.client.listener`: an endpoint with several tunnels.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
-import attrs
-from automat import NoTransition
-from twisted.internet.defer import Deferred, fail
-from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.client.dialer import DialError, Tunnel, TunnelUser
-from pico.client.listener import Listener, _Link, _Setback
-from pico.tunnel.leaving import LINGER
+from pico.client.dialer import Tunnel
+from pico.client.listener import Listener
+from pico.testing import MemoryNetwork
 from pico.tunnel.stream import TunnelStream
-from pico.wire.dialling import GO_AWAY_SPREAD
-
-
-@attrs.define(eq=False)
-class FakeSession:
-    """
-    A session that remembers what it was told, and is gone as soon as it is closed.
-    """
-
-    user: TunnelUser
-    streams: int = 0
-    rtt: float | None = None
-    calls: list[str] = attrs.field(factory=list)
-
-    def go_away(self) -> None:
-        """
-        Remember.
-        """
-        self.calls.append("go away")
-
-    def close(self) -> None:
-        """
-        End.
-        """
-        self.end("close")
-
-    def abort(self) -> None:
-        """
-        End.
-        """
-        self.end("abort")
-
-    def end(self, how: str) -> None:
-        """
-        The session is gone.
-        """
-        self.calls.append(how)
-        self.user.tunnel_closed(Failure(ConnectionDone()))
-
-
-@attrs.define(eq=False)
-class Try:
-    """
-    One call of ``dial``.
-    """
-
-    at: float
-    user: TunnelUser
-    result: Deferred[Tunnel]
-    given_up: bool = False
-
-    def succeed(self) -> FakeSession:
-        """
-        There is a tunnel.
-        """
-        session = FakeSession(self.user)
-        self.result.callback(Tunnel(session, "node-1", frozenset()))  # type: ignore[arg-type]
-        return session
-
-    def fail(self, status: int | None = None, retry_after: float = 0.0, reason: str = "no") -> None:
-        """
-        There is none.
-        """
-        self.result.errback(DialError(reason, status, retry_after))
-
-
-class FakeDialer:
-    """
-    Does what tests tell it.
-
-    :ivar tries: every call.
-    :ivar at_once: if set, how calls end before they return.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self.tries: list[Try] = []
-        self.at_once: Exception | None = None
-        self._clock = clock
-
-    def dial(self, endpoint: str, user: TunnelUser) -> Deferred[Tunnel]:
-        """
-        Begin.
-        """
-        if self.at_once is not None:
-            self.tries.append(Try(self._clock.seconds(), user, Deferred()))
-            return fail(self.at_once)
-        made = Try(self._clock.seconds(), user, Deferred(lambda _: setattr(made, "given_up", True)))
-        self.tries.append(made)
-        return made.result
-
-    @property
-    def last(self) -> Try:
-        """
-        The latest.
-        """
-        return self.tries[-1]
+from tests.client.support import Balancer, Echo, Node, Speaker, make_dialer, refusal
 
 
 class RecordingWatcher:
@@ -123,639 +22,303 @@ class RecordingWatcher:
     """
 
     def __init__(self) -> None:
-        self.told: list[tuple[object, ...]] = []
-        self.and_then: Callable[[], object] | None = None
+        self.told: list[str] = []
 
     def connected(self, endpoint: str, tunnel: Tunnel) -> None:
         """
         Remember.
         """
-        self.told.append(("connected", tunnel.node))
-        if self.and_then is not None:
-            self.and_then()
+        self.told.append(f"{endpoint} connected to {tunnel.node}")
 
     def refused(self, endpoint: str, reason: str) -> None:
         """
         Remember.
         """
-        self.told.append(("refused", reason))
+        self.told.append(f"{endpoint} refused: {reason}")
 
     def lost(self, endpoint: str, reason: str, retry_in: float) -> None:
         """
         Remember.
         """
-        self.told.append(("lost", reason, round(retry_in, 3)))
-
-
-class FixedRandom(random.Random):
-    """
-    Always gives the same.
-    """
-
-    value = 0.5
-
-    def random(self) -> float:
-        """
-        That.
-        """
-        return self.value
+        self.told.append(f"{endpoint} lost")
 
 
 class ListenerCase(SynchronousTestCase):
     """
-    A listener with fakes around it.
+    Nodes "n1" and "n2" behind a balancer that gives them in turn, and a listener that keeps two tunnels.
     """
 
     def setUp(self) -> None:
-        """
-        Make it.
-        """
         self.clock = Clock()
-        self.dialer = FakeDialer(self.clock)
+        self.network = MemoryNetwork(self.clock)
+        self.one, self.two = self.node("n1"), self.node("n2")
+        self.balancer = Balancer(self.network.host("node"), self.one, self.two)
         self.watcher = RecordingWatcher()
-        self.chooser = FixedRandom()
-        self.streams: list[object] = []
-        self.listener = Listener(
+        self.listener = self.make(2)
+
+    def node(self, name: str) -> Node:
+        """
+        A node that says who it is.
+        """
+        return Node(self.network.host(name), self.clock, usual=[b"x-pico-node: " + name.encode()])
+
+    def make(self, connections: int) -> Listener:
+        """
+        A listener that echoes.
+        """
+
+        def serve(stream: TunnelStream) -> None:
+            stream.attach(Echo())
+
+        return Listener(
             "e",
-            dialer=self.dialer,
+            dialer=make_dialer(self.network)[0],
             clock=self.clock,
-            on_stream=self.streams.append,
+            on_stream=serve,
             watcher=self.watcher,
-            chooser=self.chooser,
+            chooser=random.Random(1),
+            connections=connections,
         )
 
-    def pass_time(self, seconds: float) -> None:
+    def start(self) -> None:
         """
-        Let time pass in small steps.
-        """
-        for _ in range(round(seconds / 0.05)):
-            self.clock.advance(0.05)
-
-    def serve(self) -> FakeSession:
-        """
-        Get to a tunnel.
+        Start it.
         """
         self.listener.start()
-        return self.dialer.last.succeed()
+        self.network.pump()
 
-    def relieve(self, session: FakeSession) -> None:
+    def end(self) -> None:
         """
-        Let the node say go-away, and wait for the next try.
+        Stop; nothing may be left.
         """
-        tries = len(self.dialer.tries)
-        session.user.node_leaves()
-        self.pass_time(GO_AWAY_SPREAD)
-        self.assertEqual(tries + 1, len(self.dialer.tries))
-
-
-class DiallingTests(ListenerCase):
-    """
-    When it dials, and what it tells.
-    """
-
-    def test_first_try_at_once(self) -> None:
-        """
-        The first try waits for nothing.
-        """
-        self.assertEqual([], self.dialer.tries)
-        self.listener.start()
-        self.assertEqual([0.0], [each.at for each in self.dialer.tries])
-
-    def test_connected(self) -> None:
-        """
-        A tunnel is told of, and nothing is left to wait for.
-        """
-        self.serve()
-        self.assertTrue(self.listener.connected)
-        self.assertEqual([("connected", "node-1")], self.watcher.told)
+        stopped = self.listener.stop(0)
+        self.network.advance(3)
+        self.successResultOf(stopped)
+        self.assertEqual(([], []), (self.one.live, self.two.live))
         self.assertEqual([], self.clock.getDelayedCalls())
 
-    def test_streams(self) -> None:
+    @property
+    def nodes(self) -> list[str]:
         """
-        Streams go to whoever serves them.
+        Where its tunnels lead to.
         """
-        session = self.serve()
-        stream = object()
-        session.user.stream_opened(stream)  # type: ignore[arg-type]
-        self.assertEqual([stream], self.streams)
+        return sorted(tunnel.node for tunnel in self.listener.tunnels)
 
-    def test_schedule(self) -> None:
+    def assert_serves(self, node: Node) -> None:
         """
-        Tries that fail come with waits that double up to 15 s, for ever.
+        A stream over the node's latest tunnel is answered.
         """
-        self.chooser.value = 1 - 2**-53
-        self.listener.start()
-        waits = []
-        for _ in range(12):
-            before = self.clock.seconds()
-            self.dialer.last.fail()
-            tries = len(self.dialer.tries)
-            while len(self.dialer.tries) == tries:
-                self.clock.advance(0.05)
-            waits.append(round(self.clock.seconds() - before, 1))
-        told = [each[2] for each in self.watcher.told]
-        expected = [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 15.0, 15.0, 15.0, 15.0, 15.0]
-        self.assertEqual(expected, told)
-        for wait, least in zip(waits, expected, strict=True):
-            self.assertTrue(least <= wait <= least + 0.11, (wait, least))
-
-    def test_spread(self) -> None:
-        """
-        The luck of the draw moves the wait.
-        """
-        told = set()
-        for value in (0.0, 0.25, 0.5, 0.75):
-            self.setUp()
-            self.chooser.value = value
-            self.serve().end("lost")
-            told.add(self.watcher.told[-1][2])
-        self.assertEqual({0.1, 0.125, 0.15, 0.175}, told)
-
-    def test_lost(self) -> None:
-        """
-        A tunnel that ends, also cleanly, is dialled again after a short wait; the short waits begin anew
-        when it had stood.
-        """
-        self.listener.start()
-        for _ in range(6):
-            self.dialer.last.fail()
-            self.pass_time(16)
-        session = self.dialer.last.succeed()
-        self.pass_time(10)
-        session.end("lost")
-        self.assertFalse(self.listener.connected)
-        self.assertEqual(("lost", "Connection was closed cleanly.", 0.15), self.watcher.told[-1])
-        tries = len(self.dialer.tries)
-        self.pass_time(0.2)
-        self.assertEqual(tries + 1, len(self.dialer.tries))
-
-    def test_flapping(self) -> None:
-        """
-        A node that takes tunnels and drops them at once is not dialled in a circle.
-        """
-        self.listener.start()
-        waits = []
-        for _ in range(6):
-            self.dialer.last.succeed().end("lost")
-            waits.append(self.watcher.told[-1][2])
-            self.pass_time(16)
-        self.assertEqual([0.15, 0.25, 0.5, 1.0, 2.0, 4.0], waits)
-
-    def test_final_refusal(self) -> None:
-        """
-        A refusal that will stay is told once, and retried slowly.
-        """
-        self.chooser.value = 0.0
-        self.listener.start()
-        for _ in range(5):
-            self.dialer.last.fail(401, reason="401: invalid token")
-            self.pass_time(60.05)
-        self.assertEqual([("refused", "401: invalid token")], self.watcher.told)
-        starts = [each.at for each in self.dialer.tries]
-        self.assertEqual(6, len(starts))
-        for index, start in enumerate(starts):
-            self.assertTrue(60 * index <= start <= 60 * index + 1, starts)
-
-    def test_another_final_refusal(self) -> None:
-        """
-        Another reason is news; the same one is again once a tunnel stood in between.
-        """
-        self.listener.start()
-        session = None
-        for reason in ("401: invalid token", "401: expired token", "", "401: expired token"):
-            if reason:
-                self.dialer.last.fail(401, reason=reason)
-                self.pass_time(80)
-            else:
-                session = self.dialer.last.succeed()
-                session.end("lost")
-                self.pass_time(1)
-        told = [each[:2] for each in self.watcher.told if each[0] == "refused"]
-        expected = ["401: invalid token", "401: expired token", "401: expired token"]
-        self.assertEqual([("refused", reason) for reason in expected], told)
-
-    def test_retry_after(self) -> None:
-        """
-        A node that asks for time gets it, and a little more.
-        """
-        self.listener.start()
-        self.dialer.last.fail(503, 4.0, "503: node is draining")
-        self.assertEqual(("lost", "503: node is draining", 4.5), self.watcher.told[-1])
-
-    def test_failing_at_once(self) -> None:
-        """
-        A try may fail before ``dial`` returns.
-        """
-        self.dialer.at_once = DialError("no")
-        self.listener.start()
-        self.assertEqual([("lost", "no", 0.15)], self.watcher.told)
-        self.pass_time(10)
-        self.assertGreater(len(self.dialer.tries), 4)
-
-    def test_bug_while_dialling(self) -> None:
-        """
-        A failure that nobody thought of is logged, and the listener goes on.
-        """
-        self.listener.start()
-        self.dialer.last.result.errback(ZeroDivisionError())
-        self.assertEqual([("lost", "internal error", 0.15)], self.watcher.told)
-        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
-        self.pass_time(0.2)
-        self.assertEqual(2, len(self.dialer.tries))
-
-    def test_bug_of_the_watcher(self) -> None:
-        """
-        A watcher that fails does not keep the listener from its work.
-        """
-        self.watcher.and_then = lambda: 1 // 0
-        session = self.serve()
-        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
-        session.end("lost")
-        self.pass_time(0.2)
-        self.assertEqual(2, len(self.dialer.tries))
-
-    def test_bug_of_the_server(self) -> None:
-        """
-        A stream that cannot be served is aborted, and the tunnel lives.
-        """
-
-        class Stream:
-            aborted = False
-
-            def abortConnection(self) -> None:
-                self.aborted = True
-
-        session = self.serve()
-        stream = Stream()
-
-        def break_down(stream: TunnelStream) -> None:
-            raise ZeroDivisionError
-
-        self.listener._core.on_stream = break_down
-        session.user.stream_opened(stream)  # type: ignore[arg-type]
-        self.assertTrue(stream.aborted)
-        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
-        self.assertTrue(self.listener.connected)
+        here = Speaker()
+        node.live[-1].session.open_stream().attach(here)
+        here.transport.write(b"hello")
+        self.network.pump()
+        self.assertEqual(b"hello", here.received)
 
 
-class ReplacingTests(ListenerCase):
+class ListenerTests(ListenerCase):
     """
-    Make before break.
+    Two nodes, and all that may happen to them.
     """
 
-    def test_replaced(self) -> None:
+    def test_two_nodes(self) -> None:
         """
-        On the node's go-away another tunnel is dialled; only when it stands the old one is let go, and
-        closed when its streams have ended.
+        There is a tunnel to each.
         """
-        old = self.serve()
-        old.streams = 1
-        self.relieve(old)
+        self.start()
+        self.assertEqual(["e connected to n1", "e connected to n2"], self.watcher.told)
+        self.assertEqual((["n1", "n2"], 2), (self.nodes, self.listener.connections))
+        for node in (self.one, self.two):
+            self.assert_serves(node)
+        self.network.advance(200)
+        self.assertEqual((1, 1), (len(self.one.tunnels), len(self.two.tunnels)))
+        self.end()
+
+    def test_one_connection(self) -> None:
+        """
+        One tunnel is all there is, unless more are asked for; none is wrong use.
+        """
+        self.listener = self.make(1)
+        self.start()
+        self.network.advance(200)
+        self.assertEqual((["n1"], []), (self.nodes, self.two.tunnels))
+        self.end()
+        self.assertRaises(ValueError, self.make, 0)
+
+    def test_balancer_with_one_node(self) -> None:
+        """
+        Two tunnels lead to the only node; another is looked for more and more seldom, and found when it is there.
+        """
+        self.balancer.nodes = [self.one]
+        self.start()
+        self.network.advance(600)
+        self.assertEqual(["n1", "n1"], self.nodes)
+        self.assertEqual(2, len(self.one.live))
+        before = len(self.one.tunnels)
+        self.assertLess(before, 40)
+        self.network.advance(600)
+        self.assertLess(len(self.one.tunnels) - before, 35)
+        self.assertEqual(["e connected to n1"] * 2, self.watcher.told)
+        self.balancer.nodes = [self.one, self.two]
+        self.network.advance(121)
+        self.assertEqual(["n1", "n2"], self.nodes)
+        self.assertEqual((1, 1), (len(self.one.live), len(self.two.live)))
+        self.end()
+
+    def test_useless_tunnels_are_told(self) -> None:
+        """
+        The node hears go-away on a tunnel that is not wanted before it is closed.
+        """
+        self.balancer.nodes = [self.one]
+        self.start()
+        self.network.advance(5)
+        useless = self.one.tunnels[2:]
+        self.assertTrue(useless)
+        self.assertTrue(all(tunnel.went_away for tunnel in useless))
+        self.assertFalse(any(tunnel.went_away for tunnel in self.one.tunnels[:2]))
+        self.end()
+
+    def test_node_lost_and_back(self) -> None:
+        """
+        When a node dies the endpoint is never without a tunnel; the lost one comes to the other node, and returns when
+        the node is back.
+        """
+        self.start()
+        self.balancer.nodes = [self.two]
+        self.one.live[0].session.abort()
+        self.network.pump()
         self.assertTrue(self.listener.connected)
-        self.assertEqual([], old.calls)
-        new = self.dialer.last.succeed()
-        self.assertEqual((["go away"], []), (old.calls, new.calls))
-        self.pass_time(100)
-        self.assertEqual(["go away"], old.calls)
-        old.streams = 0
-        self.pass_time(0.2)
-        self.assertEqual((["go away", "close"], []), (old.calls, new.calls))
-        self.assertEqual([("connected", "node-1")] * 2, self.watcher.told)
-        self.assertEqual([], self.clock.getDelayedCalls())
+        self.assertEqual(["n2"], self.nodes)
+        self.assert_serves(self.two)
+        self.network.advance(1)
+        self.assertEqual(["n2", "n2"], self.nodes)
+        self.network.advance(30)
+        self.balancer.nodes = [self.two, self.one]
+        self.network.advance(121)
+        self.assertEqual(["n1", "n2"], self.nodes)
+        self.assertEqual((1, 1), (len(self.one.live), len(self.two.live)))
+        self.end()
 
-    def test_spread(self) -> None:
+    def test_both_at_one_node_that_dies(self) -> None:
         """
-        Those whom a node asks to go away do not dial in the same moment.
+        Both tunnels lost, both come back.
         """
-        starts = set()
-        for value in (0.0, 0.3, 0.6, 0.9):
-            self.setUp()
-            self.chooser.value = value
-            self.relieve(self.serve())
-            starts.add(round(self.dialer.last.at, 1))
-        self.assertEqual(4, len(starts))
-        self.assertLessEqual(max(starts), GO_AWAY_SPREAD)
+        self.balancer.nodes = [self.one]
+        self.start()
+        self.balancer.nodes = [self.two, self.one]
+        for tunnel in self.one.live:
+            tunnel.session.abort()
+        self.network.advance(5)
+        self.assertEqual(["n1", "n2"], self.nodes)
+        self.end()
 
-    def test_no_other_node(self) -> None:
+    def test_node_leaves(self) -> None:
         """
-        If there is no other tunnel, the old one is kept, and looking for another goes on quietly.
+        A node that says go-away is left for the one that has no tunnel yet.
         """
-        old = self.serve()
-        self.relieve(old)
-        for _ in range(4):
-            self.dialer.last.fail(503)
-            self.pass_time(16)
-        self.assertEqual(6, len(self.dialer.tries))
-        self.assertEqual([], old.calls)
-        self.assertTrue(self.listener.connected)
-        self.assertEqual([("connected", "node-1")], self.watcher.told)
+        three = self.node("n3")
+        self.start()
+        self.balancer.nodes = [self.two, three]
+        self.one.live[0].session.go_away()
+        self.network.advance(5)
+        self.assertEqual(["n2", "n3"], self.nodes)
+        self.assertEqual([], self.one.live)
+        self.assertNotIn("e lost", self.watcher.told)
 
-    def test_refused_elsewhere(self) -> None:
+    def test_servers_that_say_no_id(self) -> None:
         """
-        A final refusal is told also while the old tunnel still serves.
+        Behind Piko servers, which do not say who they are, the tunnels are kept as they come.
         """
-        old = self.serve()
-        self.relieve(old)
-        self.dialer.last.fail(401, reason="401: expired token")
-        self.assertEqual(("refused", "401: expired token"), self.watcher.told[-1])
-        self.assertTrue(self.listener.connected)
+        self.one.usual = []
+        self.balancer.nodes = [self.one]
+        self.start()
+        self.network.advance(600)
+        self.assertEqual(2, len(self.one.tunnels))
+        self.end()
 
-    def test_old_one_ends_while_dialling(self) -> None:
+    def test_stop(self) -> None:
         """
-        When the old tunnel ends before the new one stands, the try goes on.
+        A stop says go-away on every tunnel, lets what is under way end, and fires when all are gone.
         """
-        old = self.serve()
-        self.relieve(old)
-        old.end("lost")
-        self.assertEqual("lost", self.watcher.told[-1][0])
-        self.assertEqual(0.0, self.watcher.told[-1][2])
-        self.assertFalse(self.listener.connected)
-        self.assertEqual((2, False), (len(self.dialer.tries), self.dialer.last.given_up))
-        self.dialer.last.succeed()
-        self.assertTrue(self.listener.connected)
-        self.assertEqual([], self.clock.getDelayedCalls())
-
-    def test_old_one_ends_while_waiting(self) -> None:
-        """
-        When it ends during a long wait, the next try comes soon: the node may be back.
-        """
-        old = self.serve()
-        self.pass_time(10)
-        self.relieve(old)
-        for _ in range(7):
-            self.dialer.last.fail(503)
-            self.pass_time(16)
-        self.dialer.last.fail(503)
-        old.end("lost")
-        self.assertEqual(("lost", "Connection was closed cleanly.", 0.15), self.watcher.told[-1])
-        tries = len(self.dialer.tries)
-        self.pass_time(0.2)
-        self.assertEqual(tries + 1, len(self.dialer.tries))
-        self.pass_time(20)
-        self.assertEqual(tries + 1, len(self.dialer.tries))
-
-    def test_old_one_ends_after(self) -> None:
-        """
-        When the old tunnel ends by itself behind the new one, that is the end of it.
-        """
-        old = self.serve()
-        old.streams = 1
-        self.relieve(old)
-        self.dialer.last.succeed()
-        old.end("lost")
-        self.assertTrue(self.listener.connected)
-        self.assertEqual([("connected", "node-1")] * 2, self.watcher.told)
-        self.assertEqual([], self.clock.getDelayedCalls())
-
-    def test_restarts_in_quick_succession(self) -> None:
-        """
-        A node that restarts again and again, and says go-away each time, finds the listener back at once.
-        """
-        self.chooser.value = 0.5
-        session = self.serve()
-        for _ in range(6):
-            self.pass_time(1)
-            self.relieve(session)
-            for _ in range(2):
-                self.dialer.last.fail(503, 1.0)
-                self.pass_time(1.5)
-            self.dialer.last.fail(503, 1.0)
-            session.end("lost")
-            self.assertEqual(("lost", "Connection was closed cleanly.", 0.15), self.watcher.told[-1])
-            self.pass_time(0.25)
-            self.dialer.last.fail(reason="connection refused")
-            self.assertEqual(("lost", "connection refused", 0.25), self.watcher.told[-1])
-            self.pass_time(0.45)
-            session = self.dialer.last.succeed()
-
-    def test_go_away_of_one_that_leaves(self) -> None:
-        """
-        What a tunnel says that was let go changes nothing.
-        """
-        old = self.serve()
-        old.streams = 1
-        self.relieve(old)
-        self.dialer.last.succeed()
-        old.user.node_leaves()
-        self.pass_time(1)
-        self.assertEqual(2, len(self.dialer.tries))
-
-
-class StoppingTests(ListenerCase):
-    """
-    How it ends.
-    """
-
-    def test_streams_are_served(self) -> None:
-        """
-        Go-away first; the streams are served to their end; then the tunnel is closed.
-        """
-        session = self.serve()
-        session.streams = 2
+        self.start()
+        speakers = []
+        for node in (self.one, self.two):
+            speakers.append(Speaker())
+            node.live[0].session.open_stream().attach(speakers[-1])
+        self.network.pump()
         stopped = self.listener.stop(60)
-        self.assertEqual(["go away"], session.calls)
+        self.network.pump()
+        self.assertEqual([True, True], [node.tunnels[0].went_away for node in (self.one, self.two)])
         self.assertFalse(self.listener.connected)
-        self.pass_time(30)
-        self.assertNoResult(stopped)
-        session.streams = 0
-        self.pass_time(0.2)
-        self.assertEqual(["go away", "close"], session.calls)
+        for speaker in speakers:
+            self.network.advance(5)
+            self.assertNoResult(stopped)
+            speaker.transport.loseConnection()
+        self.network.advance(2)
         self.successResultOf(stopped)
-        self.pass_time(100)
-        self.assertEqual(1, len(self.dialer.tries))
-        self.assertEqual([], self.clock.getDelayedCalls())
-
-    def test_grace_ends(self) -> None:
-        """
-        At the end of the grace period what is left is cut.
-        """
-        session = self.serve()
-        session.streams = 2
-        stopped = self.listener.stop(5)
-        self.pass_time(4.9)
-        self.assertNoResult(stopped)
-        self.pass_time(0.2)
-        self.assertEqual(["go away", "close"], session.calls)
-        self.successResultOf(stopped)
-
-    def test_idle_tunnel(self) -> None:
-        """
-        Without streams it takes a moment, so that what was on its way is refused properly.
-        """
-        self.serve()
-        stopped = self.listener.stop(60)
-        self.assertNoResult(stopped)
-        self.pass_time(LINGER + 0.2)
-        self.successResultOf(stopped)
-
-    def test_hurry(self) -> None:
-        """
-        Stopping again gives less time; everybody who asked hears of the end.
-        """
-        session = self.serve()
-        session.streams = 1
-        first = self.listener.stop(60)
-        self.pass_time(1)
-        second = self.listener.stop(0)
-        self.assertEqual(["go away", "close"], session.calls)
-        self.successResultOf(first)
-        self.successResultOf(second)
-
-    def test_those_that_leave_already(self) -> None:
-        """
-        The grace period is also for tunnels that were let go before.
-        """
-        old = self.serve()
-        old.streams = 1
-        self.relieve(old)
-        new = self.dialer.last.succeed()
-        stopped = self.listener.stop(5)
-        self.pass_time(4.8)
-        self.assertEqual((["go away"], ["go away", "close"]), (old.calls, new.calls))
-        self.assertNoResult(stopped)
-        self.pass_time(0.4)
-        self.assertEqual(["go away", "close"], old.calls)
-        self.successResultOf(stopped)
-
-    def test_from_within(self) -> None:
-        """
-        It can be stopped by what it tells.
-        """
-        stopped: list[Deferred[None]] = []
-        self.watcher.and_then = lambda: stopped.append(self.listener.stop(0))
-        session = self.serve()
-        self.assertEqual(["go away", "close"], session.calls)
-        self.successResultOf(stopped[0])
+        self.end()
 
     def test_restarted(self) -> None:
         """
-        A stopped listener can be started again.
+        A listener that was stopped can be started again, with all its tunnels.
         """
-        self.serve()
-        self.listener.stop(0)
-        self.serve()
-        self.assertTrue(self.listener.connected)
-
-    def test_tunnel_ends_while_leaving(self) -> None:
-        """
-        A tunnel that breaks while it leaves is gone, too.
-        """
-        session = self.serve()
-        session.streams = 1
-        stopped = self.listener.stop(60)
-        session.end("lost")
-        self.successResultOf(stopped)
-        self.assertEqual([], self.clock.getDelayedCalls())
-        self.assertEqual([("connected", "node-1")], self.watcher.told)
+        self.start()
+        self.end()
+        self.start()
+        self.assertEqual(["n1", "n2"], self.nodes)
+        self.end()
 
 
-class MachineTests(ListenerCase):
+class FirstTunnelTests(ListenerCase):
     """
-    Every state and every input.
+    How it begins.
     """
 
-    def reach(self, name: str) -> None:
+    def test_first_comes_first(self) -> None:
         """
-        Bring a fresh listener into a state.
+        While there is none at all only one is dialled, so that a trouble is told once.
         """
-        self.setUp()
-        if name in ("Dialling", "Waiting"):
-            self.listener.start()
-        if name == "Waiting":
-            self.dialer.last.fail()
-        if name in ("Serving", "Lingering", "Replacing"):
-            session = self.serve()
-            if name != "Serving":
-                session.user.node_leaves()
-            if name == "Replacing":
-                self.pass_time(GO_AWAY_SPREAD)
-        if name == "Stopped":
+        self.balancer.nodes = []
+        self.start()
+        self.assertEqual(1, len(self.watcher.told))
+        self.balancer.nodes = [self.one, self.two]
+        self.network.advance(1)
+        self.assertEqual(["n1", "n2"], self.nodes)
+        self.end()
+
+    def test_refusals(self) -> None:
+        """
+        A refusal of all tunnels is told once, until a node accepts.
+        """
+        no = refusal(b"401 Unauthorized", b"invalid token")
+        self.start()
+        for node in (self.one, self.two):
+            node.answers = [no] * 5
+            node.live[0].session.close()
+        self.network.advance(200)
+        told = "e refused: 401: invalid token"
+        self.assertEqual(1, self.watcher.told.count(told))
+        for node in (self.one, self.two):
+            node.answers = []
+        self.network.advance(80)
+        self.assertEqual(["n1", "n2"], self.nodes)
+        self.one.answers = [no]
+        self.two.answers = [no]
+        self.one.live[0].session.close()
+        self.network.advance(2)
+        self.assertEqual(2, self.watcher.told.count(told))
+
+    def test_stopped_before_the_others(self) -> None:
+        """
+        A stop within the first tunnel's beginning starts no others.
+        """
+        told = self.watcher.connected
+
+        def connected(endpoint: str, tunnel: Tunnel) -> None:
+            told(endpoint, tunnel)
             self.listener.stop(0)
-        self.assertEqual(name, self.state())
 
-    def state(self) -> str:
-        """
-        The name of the state.
-        """
-        transitioner = self.listener._machine.__automat_transitioner__  # type: ignore[attr-defined]
-        name: str = transitioner._state.name
-        return name
-
-    #: What an input does in a state; what is not here cannot happen, and is an error.
-    TABLE = {
-        ("Idle", "start"): "Dialling",
-        ("Idle", "stop"): "Stopped",
-        ("Dialling", "start"): "Dialling",
-        ("Dialling", "stop"): "Stopped",
-        ("Dialling", "dialled"): "Serving",
-        ("Dialling", "failed"): "Waiting",
-        ("Waiting", "start"): "Waiting",
-        ("Waiting", "stop"): "Stopped",
-        ("Waiting", "due"): "Dialling",
-        ("Serving", "start"): "Serving",
-        ("Serving", "stop"): "Stopped",
-        ("Serving", "relieved"): "Lingering",
-        ("Serving", "lost"): "Waiting",
-        ("Lingering", "start"): "Lingering",
-        ("Lingering", "stop"): "Stopped",
-        ("Lingering", "due"): "Replacing",
-        ("Lingering", "lost"): "Waiting",
-        ("Replacing", "start"): "Replacing",
-        ("Replacing", "stop"): "Stopped",
-        ("Replacing", "dialled"): "Serving",
-        ("Replacing", "failed"): "Lingering",
-        ("Replacing", "lost"): "Dialling",
-        ("Stopped", "start"): "Dialling",
-        ("Stopped", "stop"): "Stopped",
-    }
-
-    def give(self, name: str) -> None:
-        """
-        Give the machine an input.
-        """
-        core, machine = self.listener._core, self.listener._machine
-        setback = _Setback("no", 1.0)
-        link = _Link(core, machine)
-        link.tunnel = Tunnel(FakeSession(link), "node-2", frozenset())  # type: ignore[arg-type]
-        inputs: dict[str, Callable[[], None]] = {
-            "start": machine.start,
-            "stop": lambda: machine.stop(0),
-            "dialled": lambda: machine._dialled(link),
-            "failed": lambda: machine._failed(setback),
-            "due": machine._due,
-            "relieved": lambda: machine._relieved(setback),
-            "lost": lambda: machine._lost(setback),
-        }
-        inputs[name]()
-
-    def test_table(self) -> None:
-        """
-        Every pair is in the table, or refused.
-        """
-        states = ("Idle", "Dialling", "Waiting", "Serving", "Lingering", "Replacing", "Stopped")
-        for state in states:
-            for name in ("start", "stop", "dialled", "failed", "due", "relieved", "lost"):
-                self.reach(state)
-                expected = self.TABLE.get((state, name))
-                if expected is None:
-                    self.assertRaises(NoTransition, self.give, name)
-                    self.assertEqual(state, self.state())
-                else:
-                    self.give(name)
-                    self.assertEqual(expected, self.state(), (state, name))
-
-    def test_stop_leaves_nothing(self) -> None:
-        """
-        Stopping in any state ends waits and tries, and is over at once when there is no tunnel.
-        """
-        for state in ("Idle", "Dialling", "Waiting", "Serving", "Lingering", "Replacing", "Stopped"):
-            self.reach(state)
-            stopped = self.listener.stop(0)
-            self.successResultOf(stopped)
-            self.assertEqual([], self.clock.getDelayedCalls(), state)
-            self.assertFalse(self.listener.connected)
-            if state in ("Dialling", "Replacing"):
-                self.assertTrue(self.dialer.last.given_up)
-            told = len(self.watcher.told)
-            self.pass_time(100)
-            self.assertEqual(told, len(self.watcher.told))
+        self.watcher.connected = connected  # type: ignore[method-assign]
+        self.start()
+        self.network.advance(100)
+        self.assertEqual(1, len(self.one.requests) + len(self.two.requests))
+        self.end()

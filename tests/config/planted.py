@@ -51,7 +51,7 @@ NODE_FAULTS = [
 
 AGENT_FILE = """\
 connect:
-  url: ["http://localhost:8001"]
+  url: {http: x}
   timeout: 0
   tokn: secret
 listeners:
@@ -66,7 +66,7 @@ grace_period: 1 minute
 """
 
 AGENT_FAULTS = [
-    Planted(2, "connect.url", "must be one value (URL)"),
+    Planted(2, "connect.url", "must be a list of words (URL, or several)"),
     Planted(3, "connect.timeout", "'0' is too little; the least is 1ms"),
     Planted(4, "connect.tokn", "unknown key (did you mean token?)"),
     Planted(6, "listeners[0].endpoint", "unknown key (did you mean endpoint_id?)"),

@@ -25,7 +25,7 @@ SAMPLES: dict[Kind, tuple[str, str, str]] = {
     Kind.SIZE: ("1001KiB", "1002KiB", "1003KiB"),
     Kind.ADDRESS: (":1001", "127.0.0.1:1002", "[::1]:1003"),
     Kind.ADVERTISE: ("one:1001", "127.0.0.1:1002", "[::1]:1003"),
-    Kind.URL: ("http://one:1001", "https://two", "ws://[::1]:1003/path"),
+    Kind.URLS: ("http://one:1001", "https://two,http://three/a,b", "ws://[::1]:1003/path"),
     Kind.SERVICE: ("1001", "two:1002", "http://[::1]:1003/path"),
     Kind.ENDPOINT: ("one", "two", "three"),
     Kind.LEVEL: ("debug", "warn", "error"),
@@ -43,6 +43,8 @@ def samples(leaf: Leaf) -> tuple[str, str, str]:
     if kind is Kind.BOOL:
         other = "false" if leaf.default else "true"
         return other, "true" if leaf.default else "false", other
+    if kind is Kind.COUNT and leaf.setting.most < 1001:
+        return "11", "12", "13"
     if kind is Kind.FORMAT:
         return "json", "text", "json"
     return SAMPLES[kind]

@@ -4,6 +4,8 @@ Tests for :mod:`pico.config.values`: what each kind of setting takes.
 
 from __future__ import annotations
 
+from math import inf
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.config.fields import Kind, Leaf, Setting
@@ -11,11 +13,11 @@ from pico.config.values import convert, written, written_default
 from tests.config.support import SAMPLES
 
 
-def leaf_of(kind: Kind, least: float = 0, default: object = None) -> Leaf:
+def leaf_of(kind: Kind, least: float = 0, default: object = None, most: float = inf) -> Leaf:
     """
     A setting of a kind.
     """
-    return Leaf(("a", "b"), Setting(kind, "Something.", least=least), default)
+    return Leaf(("a", "b"), Setting(kind, "Something.", least=least, most=most), default)
 
 
 class ConvertTests(SynchronousTestCase):
@@ -142,6 +144,19 @@ class ConvertTests(SynchronousTestCase):
             self.assertEqual(str(error), f"'{text}' is too little; the least is {expected}")
             convert(leaf_of(kind, least), expected)
 
+    def test_most(self) -> None:
+        """
+        A number that is too much is refused, in its own unit.
+        """
+        for kind, most, text, expected in [
+            (Kind.COUNT, 64, "65", "64"),
+            (Kind.SIZE, 1024, "1025", "1KiB"),
+            (Kind.DURATION, 60, "61s", "1m"),
+        ]:
+            error = self.assertRaises(ValueError, convert, leaf_of(kind, most=most), text)
+            self.assertEqual(str(error), f"'{text}' is too much; the most is {expected}")
+            convert(leaf_of(kind, most=most), expected)
+
     def test_short_secrets(self) -> None:
         """
         A secret that is too short is refused without being shown, with how to make a better one.
@@ -186,7 +201,21 @@ class WrittenTests(SynchronousTestCase):
             ("http://u:hun@ter2@h?hunter2", "http://********@h?********"),
             ("u:hunter2@h", "u:********@h"),
         ]:
-            self.assertEqual(written(leaf_of(Kind.URL), url), expected)
+            self.assertEqual(written(leaf_of(Kind.URLS), (url,)), expected)
+
+    def test_urls(self) -> None:
+        """
+        Several URLs have commas between them; a comma within one parts nothing.
+        """
+        for text, urls in [
+            ("http://a", ("http://a",)),
+            ("http://a,https://b", ("http://a", "https://b")),
+            (" http://a/?x=1,2 , ws://b", ("http://a/?x=1,2", "ws://b")),
+            ("a,b", ("a,b",)),
+        ]:
+            self.assertEqual(convert(leaf_of(Kind.URLS), text), urls)
+        hidden = written(leaf_of(Kind.URLS), ("http://a?hunter2", "http://b"))
+        self.assertEqual(hidden, ["http://a?********", "http://b"])
 
     def test_defaults(self) -> None:
         """

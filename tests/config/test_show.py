@@ -59,7 +59,7 @@ class YAMLTests(SynchronousTestCase):
         self.assertNotIn("hunter2", shown)
         lines = [" ".join(line.split()) if "#" in line else line for line in shown.splitlines()]
         self.assertEqual(
-            lines[:9] + lines[15:18],
+            lines[:10] + lines[16:19],
             [
                 "listeners:",
                 "- endpoint_id: one # f:7",
@@ -67,6 +67,7 @@ class YAMLTests(SynchronousTestCase):
                 "protocol: http # default",
                 "timeout: 10s # default",
                 "rewrite_host: false # default",
+                "connections: 0 # default",
                 "    access_log:",
                 "level: info # default",
                 "disable: false # default",

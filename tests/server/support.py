@@ -162,7 +162,7 @@ class World:
             host.listenTCP(4000, service)
         agent = make_agent(
             AgentConfig(
-                connect=Connect(url=f"http://node:{UPSTREAM}", tenant_id=tenant),
+                connect=Connect(url=(f"http://node:{UPSTREAM}",), tenant_id=tenant),
                 listeners=(ListenerConfig(endpoint_id=endpoint, addr="4000"),),
             ),
             host,

@@ -83,7 +83,7 @@ class StatusTests(SynchronousTestCase):
         """
         return make_agent(
             AgentConfig(
-                connect=Connect(url="http://node:8001"),
+                connect=Connect(url=("http://node:8001",)),
                 listeners=(ListenerConfig(endpoint_id="e", addr="4000"),),
                 server=AgentServer(enabled=True),
             ),
@@ -300,14 +300,14 @@ class StatusTests(SynchronousTestCase):
         ready = self.ask_agent("/ready")
         assert isinstance(ready.json, dict)
         (state,) = ready.json["endpoints"]
-        self.assertEqual((ready.status, state["connected"], state["node"]), (200, True, "n1"))
+        self.assertEqual((ready.status, state["connected"], state["tunnels"][0]["node"]), (200, True, "n1"))
         self.assertEqual(state["since"], "1970-01-12T13:46:40Z")
         self.node.stopService()
         self.network.advance(5)
         ready = self.ask_agent("/ready")
         assert isinstance(ready.json, dict)
         (state,) = ready.json["endpoints"]
-        self.assertEqual((ready.status, state["connected"], state["node"]), (503, False, None))
+        self.assertEqual((ready.status, state["connected"], state["tunnels"]), (503, False, []))
         self.assertIn("cannot connect to http://node:8001", state["last_error"])
         self.assertEqual(self.ask_agent("/health").status, 200)
         numbers = self.numbers(self.ask_agent("/metrics"))

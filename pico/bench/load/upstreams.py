@@ -14,7 +14,8 @@ from pico.bench.faults import BenchError
 from pico.bench.load.plan import Upstreams
 from pico.bench.load.tally import Tally
 from pico.client.dialer import Tunnel
-from pico.client.listener import Dials, Listener
+from pico.client.listener import Listener
+from pico.client.slot import Dials
 from pico.tunnel.stream import TunnelStream
 
 #: Tunnels that are dialled at a time: more than a listening port queues would wait for the kernel's retries.
