@@ -1,7 +1,7 @@
 """
-The load balancer in front of the demo's nodes. Started as ``python -m pico.demo.balancer 8000=9001,9002 …``.
+The load balancer in front of the demo's nodes. Started as ``python -m pico.demo.balancer PORT=HOST:PORT,HOST:PORT …``.
 
-Each argument is a port of the loopback interface and the ports behind it, which get connections in turn. One that
+Each argument is a port of the loopback interface and the addresses behind it, which get connections in turn. One that
 refuses is passed over. Bytes are carried both ways and not looked at, so it is good for HTTP, WebSocket and tunnels
 alike. In production this is the work of nginx, HAProxy or a cloud's load balancer.
 """
@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 import attrs
 
-#: Where everything listens.
+#: Where it listens.
 HOST = "127.0.0.1"
 
 #: Connections of one port at a time; more are closed.
@@ -33,17 +33,18 @@ _PATIENCE = 1.0
 _PIECE = 65_536
 
 _RESET = struct.pack("ii", 1, 0)
-_ARGUMENT = re.compile(r"([0-9]{1,5})=([0-9]{1,5}(?:,[0-9]{1,5})*)")
+_BACKEND = r"[0-9.]+:[0-9]{1,5}"
+_ARGUMENT = re.compile(rf"([0-9]{{1,5}})=({_BACKEND}(?:,{_BACKEND})*)")
 
 
 @attrs.frozen
 class Route:
     """
-    A port, and those behind it.
+    A port, and the addresses behind it.
     """
 
     port: int
-    backends: tuple[int, ...]
+    backends: tuple[tuple[str, int], ...]
 
 
 def parse_routes(arguments: Sequence[str]) -> list[Route]:
@@ -54,13 +55,18 @@ def parse_routes(arguments: Sequence[str]) -> list[Route]:
     """
     matches = [_ARGUMENT.fullmatch(argument) for argument in arguments]
     routes = [
-        Route(int(match[1]), tuple(int(backend) for backend in match[2].split(",")))
+        Route(int(match[1]), tuple(_address(backend) for backend in match[2].split(",")))
         for match in matches
         if match is not None
     ]
     if not routes or len(routes) != len(arguments):
-        raise ValueError("usage: python -m pico.demo.balancer PORT=BACKEND[,BACKEND...] ...")
+        raise ValueError("usage: python -m pico.demo.balancer PORT=HOST:PORT[,HOST:PORT...] ...")
     return routes
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.partition(":")
+    return host, int(port)
 
 
 class Balancer:
@@ -68,7 +74,7 @@ class Balancer:
     One port.
     """
 
-    def __init__(self, backends: Sequence[int]) -> None:
+    def __init__(self, backends: Sequence[tuple[str, int]]) -> None:
         self._backends = backends
         self._turn = 0
         self._connections = 0
@@ -102,11 +108,11 @@ class Balancer:
         Connect to the next node that takes it.
         """
         for _ in self._backends:
-            port = self._backends[self._turn % len(self._backends)]
+            address = self._backends[self._turn % len(self._backends)]
             self._turn += 1
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(_PATIENCE):
-                    return await asyncio.open_connection(HOST, port, limit=_PIECE)
+                    return await asyncio.open_connection(*address, limit=_PIECE)
         return None
 
 

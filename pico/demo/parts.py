@@ -51,11 +51,13 @@ class Node:
 
     :ivar number: from 1 on; what stands on its key.
     :ivar id: what it is called, in all of its lives.
+    :ivar host: where it listens.
     :ivar gossip: its port for other nodes.
     """
 
     number: int
     id: str
+    host: str
     proxy: int
     upstream: int
     admin: int
@@ -74,13 +76,13 @@ class Part:
     """
     One process of the demo.
 
-    :ivar port: where to ask whether it is up, with ``path``.
+    :ivar address: where to ask whether it is up, with ``path``.
     :ivar is_up: judges the body of a good answer.
     """
 
     name: str
     command: list[str]
-    port: int
+    address: tuple[str, int]
     path: str
     is_up: Callable[[bytes], bool]
 
@@ -115,7 +117,7 @@ class Plan:
         stages = []
         if self.sample:
             command = [sys.executable, "-m", "pico.demo.service", str(ports.service)]
-            stages.append(Stage(SERVICE, [Part(SERVICE, command, ports.service, "/", lambda body: True)]))
+            stages.append(Stage(SERVICE, [Part(SERVICE, command, (_HOST, ports.service), "/", lambda body: True)]))
         stages.append(Stage(self.nodes_name, [self.node_part(node) for node in self.nodes]))
         stages.append(Stage(BALANCER, [self._balancer()]))
         if self.sample:
@@ -133,15 +135,15 @@ class Plan:
         """
         How a node is started, the first time and again.
         """
-        others = [f"{_HOST}:{each.gossip}" for each in self.nodes if each is not node]
+        others = [f"{each.host}:{each.gossip}" for each in self.nodes if each is not node]
         return Part(
             node.name,
             [
                 *(sys.executable, "-m", "pico", "server"),
-                *("--proxy.bind-addr", f"{_HOST}:{node.proxy}"),
-                *("--upstream.bind-addr", f"{_HOST}:{node.upstream}"),
-                *("--admin.bind-addr", f"{_HOST}:{node.admin}"),
-                *("--cluster.gossip.bind-addr", f"{_HOST}:{node.gossip}"),
+                *("--proxy.bind-addr", f"{node.host}:{node.proxy}"),
+                *("--upstream.bind-addr", f"{node.host}:{node.upstream}"),
+                *("--admin.bind-addr", f"{node.host}:{node.admin}"),
+                *("--cluster.gossip.bind-addr", f"{node.host}:{node.gossip}"),
                 *("--cluster.node-id", node.id),
                 *(("--cluster.join", ",".join(others)) if others else ()),
                 # When all of them were killed the first one to come back finds nobody, and need not wait for long.
@@ -149,7 +151,7 @@ class Plan:
                 "--cluster.abort-if-join-fails=false",
                 *("--grace-period", f"{GRACE}s"),
             ],
-            node.admin,
+            (node.host, node.admin),
             "/ready",
             lambda body: True,
         )
@@ -157,15 +159,15 @@ class Plan:
     def _balancer(self) -> Part:
         ports, nodes = self.ports, self.nodes
         routes = [
-            (ports.proxy, [node.proxy for node in nodes]),
-            (ports.upstream, [node.upstream for node in nodes]),
-            (ports.admin, [node.admin for node in nodes]),
+            (ports.proxy, [f"{node.host}:{node.proxy}" for node in nodes]),
+            (ports.upstream, [f"{node.host}:{node.upstream}" for node in nodes]),
+            (ports.admin, [f"{node.host}:{node.admin}" for node in nodes]),
         ]
-        arguments = [f"{port}={','.join(map(str, behind))}" for port, behind in routes]
+        arguments = [f"{port}={','.join(behind)}" for port, behind in routes]
         return Part(
             BALANCER,
             [sys.executable, "-m", "pico.demo.balancer", *arguments],
-            ports.admin,
+            (_HOST, ports.admin),
             CLUSTER_NODES,
             lambda body: sum(row.status == "active" for row in rows_of(body)) == len(nodes),
         )
@@ -181,7 +183,7 @@ class Plan:
                 *("--connections", str(min(CONNECTIONS, len(self.nodes)))),
                 *("--grace-period", f"{GRACE}s"),
             ],
-            ports.admin,
+            (_HOST, ports.admin),
             CLUSTER_NODES,
             lambda body: any(row.upstreams for row in rows_of(body)),
         )
@@ -218,13 +220,13 @@ def environment_of(environment: Mapping[str, str], secret: str) -> dict[str, str
     return {**kept, "PYTHONUNBUFFERED": "1", "PICO_CLUSTER__SECRET_KEYS": secret}
 
 
-def fetch(port: int, path: str) -> bytes | None:
+def fetch(address: tuple[str, int], path: str) -> bytes | None:
     """
     Ask a server of this machine, whatever proxy the environment names.
 
     :return: the body of its answer, or ``None`` if there was no answer with status 200.
     """
-    connection = HTTPConnection(_HOST, port, timeout=2.0)
+    connection = HTTPConnection(*address, timeout=2.0)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -61,17 +61,28 @@ def choose_ports(
     return chosen
 
 
-def problem_of_port(port: int) -> str:
+def node_hosts(count: int) -> list[str]:
     """
-    Try a port of the loopback interface.
+    An address of the loopback interface for each node, so that all have the same ports, as on machines of their own.
+
+    :return: that many, or none where the system gives the interface one address only.
+    """
+    hosts = [f"127.0.1.{number}" for number in range(1, count + 1)]
+    return [] if problem_of_port(0, hosts) else hosts
+
+
+def problem_of_port(port: int, hosts: Sequence[str] = (_HOST,)) -> str:
+    """
+    Try a port of some addresses of the loopback interface.
 
     :return: why it cannot be had, as the end of a sentence about it; empty if it can.
     """
     try:
-        with socket.socket() as probe:
-            # What a server that listens there would set: connections that ended a moment ago are no obstacle.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((_HOST, port))
+        for host in hosts:
+            with socket.socket() as probe:
+                # What a server that listens there would set: connections that ended a moment ago are no obstacle.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((host, port))
     except OSError as error:
         return wording_of(error)
     except OverflowError:
@@ -88,11 +99,13 @@ def wording_of(error: OSError) -> str:
     return f"cannot be used ({(error.strerror or str(error)).lower()})"
 
 
-def find_free_port() -> int:
+def find_free_port(hosts: Sequence[str] = (_HOST,)) -> int:
     """
-    Ask the system for a port of the loopback interface that nobody uses.
+    Ask the system for a port of the loopback interface that nobody uses on any of these addresses.
     """
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        with socket.socket() as probe:
+            probe.bind((_HOST, 0))
+            port: int = probe.getsockname()[1]
+        if not problem_of_port(port, hosts):
+            return port

@@ -16,7 +16,7 @@ from typing import Protocol
 from pico.demo.children import Child, Children
 from pico.demo.keys import Keys
 from pico.demo.parts import CLUSTER_NODES, GRACE, Node, Part, Plan, Ports, Row, Stage, environment_of, fetch, rows_of
-from pico.demo.ports import choose_ports, find_free_port, problem_of_port
+from pico.demo.ports import choose_ports, find_free_port, node_hosts, problem_of_port
 from pico.demo.screen import Screen
 from pico.demo.signals import Interruptions
 from pico.demo.text import (
@@ -35,6 +35,12 @@ from pico.demo.text import (
 
 #: Nodes at most: there is a digit for each.
 MAX_NODES = 9
+
+_HOST = "127.0.0.1"
+
+#: The ports of a node, and the usual one of the last.
+_OF_A_NODE = ("proxy", "upstream", "admin", "gossip")
+_GOSSIP = 8003
 
 #: Seconds that a part may take until it is up.
 _PATIENCE = 20.0
@@ -69,18 +75,25 @@ def run_demo(
     :param color: ``None`` colours on a terminal, unless NO_COLOR is set.
     :return: the exit status: 0 when it was asked to end, 1 when a part of it failed.
     """
-    wanted = {"proxy": proxy_port, "upstream": upstream_port, "admin": admin_port, "service": service_port}
-    if not sample:
-        wanted["service"] = 0
-    inner = {f"{port} {number}": 0 for number in range(nodes) for port in ("proxy", "upstream", "admin", "gossip")}
-    chosen = choose_ports({**wanted, **inner}, problem_of=problem_of_port, find_free=find_free_port)
+    wanted = {"proxy": proxy_port, "upstream": upstream_port, "admin": admin_port}
+    if sample:
+        wanted["service"] = service_port
+    hosts = node_hosts(nodes)
+    # With addresses of their own the nodes have the same ports as the balancer; else each has others.
+    inner = {"gossip": _GOSSIP} if hosts else {f"{name} {each}": 0 for each in range(nodes) for name in _OF_A_NODE}
+    chosen = choose_ports(
+        {**wanted, **inner},
+        problem_of=lambda port: problem_of_port(port, [_HOST, *hosts]),
+        find_free=lambda: find_free_port([_HOST, *hosts]),
+    )
     plan = Plan(
-        Ports(**{name: chosen[name].port for name in wanted}),
+        Ports(*(chosen[name].port if name in chosen else 0 for name in ("proxy", "upstream", "admin", "service"))),
         [
             Node(
                 number + 1,
-                f"pico-{number + 1}-{''.join(random.choices(string.ascii_lowercase + string.digits, k=7))}",
-                *(chosen[f"{port} {number}"].port for port in ("proxy", "upstream", "admin", "gossip")),
+                make_id(number + 1),
+                hosts[number] if hosts else _HOST,
+                *(chosen[name if hosts else f"{name} {number}"].port for name in _OF_A_NODE),
             )
             for number in range(nodes)
         ],
@@ -106,6 +119,13 @@ def run_demo(
             return demo.run()
     finally:
         children.close()
+
+
+def make_id(number: int) -> str:
+    """
+    Make up the name of a node.
+    """
+    return f"pico-{number}-{''.join(random.choices(string.ascii_lowercase + string.digits, k=7))}"
 
 
 class Family(Protocol):
@@ -148,7 +168,7 @@ class Demo:
         notices: Sequence[str],
         *,
         children: Family,
-        fetch: Callable[[int, str], bytes | None],
+        fetch: Callable[[tuple[str, int], str], bytes | None],
         interrupted: Callable[[], int],
         wishes: Callable[[], str] = lambda: "",
         style: Style,
@@ -158,7 +178,7 @@ class Demo:
     ) -> None:
         """
         :param notices: what is to be said about the ports.
-        :param fetch: gets a port and a path, and returns the body of a good answer, else ``None``.
+        :param fetch: gets an address and a path, and returns the body of a good answer, else ``None``.
         :param interrupted: how often the end was asked for.
         :param wishes: keys since the last call: a node's number kills it or starts it again; ``k`` kills one, ``s``
             starts all that are down; ``q`` ends the demo.
@@ -229,7 +249,7 @@ class Demo:
         waiting = [(part, self._start(part)) for part in stage.parts]
         while waiting:
             part, child = waiting[0]
-            body = self._fetch(part.port, part.path)
+            body = self._fetch(part.address, part.path)
             if body is not None and part.is_up(body):
                 del waiting[0]
                 continue
@@ -343,7 +363,8 @@ class Demo:
         self._refreshed = now
         rows: list[Row] = []
         for number in self._running:
-            rows = rows_of(self._fetch(self._plan.nodes[number - 1].admin, CLUSTER_NODES) or b"")
+            node = self._plan.nodes[number - 1]
+            rows = rows_of(self._fetch((node.host, node.admin), CLUSTER_NODES) or b"")
             if rows:
                 break
         self._screen.show(table_lines(self._rows({row.id: row for row in rows}), self._style))
@@ -353,7 +374,7 @@ class Demo:
         for node in self._plan.nodes:
             row = known.get(node.id, Row(node.id, "unknown", 0, 0))
             process = "running" if node.number in self._running else self._ended.get(node.number, "")
-            addresses = (f"127.0.0.1:{node.proxy}", f"127.0.0.1:{node.admin}")
+            addresses = (f"{node.host}:{node.proxy}", f"{node.host}:{node.admin}")
             rows.append(
                 (str(node.number), node.id, process, row.status, str(row.endpoints), str(row.upstreams), *addresses)
             )

@@ -14,13 +14,26 @@ class ParseRoutesTests(SynchronousTestCase):
         """
         Each argument is a port and those behind it.
         """
-        self.assertEqual(parse_routes(["8000=1,2,3", "8001=4"]), [Route(8000, (1, 2, 3)), Route(8001, (4,))])
+        self.assertEqual(
+            parse_routes(["8000=127.0.1.1:1,127.0.1.2:2", "8001=127.0.0.1:4"]),
+            [Route(8000, (("127.0.1.1", 1), ("127.0.1.2", 2))), Route(8001, (("127.0.0.1", 4),))],
+        )
 
     def test_refused(self) -> None:
         """
         Anything else is not guessed at.
         """
-        for arguments in ([], ["8000"], ["8000="], ["=1"], ["8000=1,"], ["8000=1", "x"], ["8000=a"], ["8000=1 "]):
+        for arguments in (
+            [],
+            ["8000"],
+            ["8000="],
+            ["=1.1.1.1:1"],
+            ["8000=1"],
+            ["8000=1.1.1.1:1,"],
+            ["8000=1.1.1.1:1", "x"],
+            ["8000=a:1"],
+            ["8000=1.1.1.1:1 "],
+        ):
             with self.assertRaises(ValueError) as caught:
                 parse_routes(arguments)
             self.assertIn("usage: ", str(caught.exception))

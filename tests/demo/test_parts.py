@@ -11,11 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from pico.demo.parts import AGENT, BALANCER, SERVICE, Node, Plan, Ports, Row, environment_of, rows_of
 
 PORTS = Ports(proxy=1, upstream=2, admin=3, service=4)
-NODES = [Node(1, "pico-1-aaaaaaa", 11, 12, 13, 14), Node(2, "pico-2-bbbbbbb", 21, 22, 23, 24)]
+NODES = [Node(1, "pico-1-aaaaaaa", "127.0.1.1", 11, 12, 13, 14), Node(2, "pico-2-bbbbbbb", "127.0.1.2", 21, 22, 23, 24)]
 
 
 def flags_of(command: list[str]) -> dict[str, str]:
-    return dict(zip(command[4::2], command[5::2], strict=True))
+    words = [word for argument in command[4:] for word in argument.split("=", 1)]
+    return dict(zip(words[::2], words[1::2], strict=True))
 
 
 class PlanTests(SynchronousTestCase):
@@ -48,15 +49,19 @@ class PlanTests(SynchronousTestCase):
         self.assertEqual(service, [sys.executable, "-m", "pico.demo.service", "4"])
         self.assertEqual(first[:4], [sys.executable, "-m", "pico", "server"])
         flags = flags_of(first)
-        self.assertEqual(flags["--proxy.bind-addr"], "127.0.0.1:11")
-        self.assertEqual(flags["--upstream.bind-addr"], "127.0.0.1:12")
-        self.assertEqual(flags["--admin.bind-addr"], "127.0.0.1:13")
-        self.assertEqual(flags["--cluster.gossip.bind-addr"], "127.0.0.1:14")
+        self.assertEqual(flags["--proxy.bind-addr"], "127.0.1.1:11")
+        self.assertEqual(flags["--upstream.bind-addr"], "127.0.1.1:12")
+        self.assertEqual(flags["--admin.bind-addr"], "127.0.1.1:13")
+        self.assertEqual(flags["--cluster.gossip.bind-addr"], "127.0.1.1:14")
         self.assertEqual(flags["--cluster.node-id"], "pico-1-aaaaaaa")
-        self.assertEqual(flags["--cluster.join"], "127.0.0.1:24")
-        self.assertEqual(flags_of(second)["--cluster.join"], "127.0.0.1:14")
+        self.assertEqual(flags["--cluster.join"], "127.0.1.2:24")
+        self.assertEqual(flags_of(second)["--cluster.join"], "127.0.1.1:14")
         self.assertEqual(
-            balancer, [sys.executable, "-m", "pico.demo.balancer", "1=11,21", "2=12,22", "3=13,23"], balancer
+            balancer,
+            [
+                *(sys.executable, "-m", "pico.demo.balancer"),
+                *("1=127.0.1.1:11,127.0.1.2:21", "2=127.0.1.1:12,127.0.1.2:22", "3=127.0.1.1:13,127.0.1.2:23"),
+            ],
         )
         self.assertEqual(agent[:4], [sys.executable, "-m", "pico", "agent"])
         flags = flags_of(agent)
@@ -79,8 +84,14 @@ class PlanTests(SynchronousTestCase):
         and about the agent's tunnel.
         """
         self.assertEqual(
-            [(part.port, part.path) for part in self.parts],
-            [(4, "/"), (13, "/ready"), (23, "/ready"), (3, "/status/cluster/nodes"), (3, "/status/cluster/nodes")],
+            [(part.address, part.path) for part in self.parts],
+            [
+                (("127.0.0.1", 4), "/"),
+                (("127.0.1.1", 13), "/ready"),
+                (("127.0.1.2", 23), "/ready"),
+                (("127.0.0.1", 3), "/status/cluster/nodes"),
+                (("127.0.0.1", 3), "/status/cluster/nodes"),
+            ],
         )
         _, _, _, balancer, agent = self.parts
         one = b'{"id":"a","status":"active","endpoints":0,"upstreams":0}'

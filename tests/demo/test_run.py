@@ -17,7 +17,7 @@ from pico.demo.screen import Screen
 from pico.demo.text import Style
 
 CLUSTER = "/status/cluster/nodes"
-NODES = [Node(1, "pico-1-a", 11, 12, 13, 14), Node(2, "pico-2-b", 21, 22, 23, 24)]
+NODES = [Node(1, "pico-1-a", "127.0.1.1", 11, 12, 13, 14), Node(2, "pico-2-b", "127.0.1.2", 21, 22, 23, 24)]
 
 
 def nodes_answer(*rows: tuple[str, str, int]) -> bytes:
@@ -120,7 +120,6 @@ class DemoTests(SynchronousTestCase):
             (13, CLUSTER): nodes,
             (23, CLUSTER): nodes,
         }
-        self.asked: list[tuple[int, str]] = []
         self.keys = ""
 
     def make(self, *notices: str, sample: bool = True, keys: bool = False) -> Demo:
@@ -137,9 +136,8 @@ class DemoTests(SynchronousTestCase):
             clock=lambda: self.children.time,
         )
 
-    def fetch(self, port: int, path: str) -> bytes | None:
-        self.asked.append((port, path))
-        return self.answers.get((port, path))
+    def fetch(self, address: tuple[str, int], path: str) -> bytes | None:
+        return self.answers.get((address[1], path))
 
     def take(self) -> str:
         keys, self.keys = self.keys, ""
@@ -301,8 +299,8 @@ class DemoTests(SynchronousTestCase):
         self.make().run()
         tables = self.out.getvalue().split("  NODE  ID")[1:]
         self.assertEqual(len(tables), 2)
-        self.assertRegex(tables[0], r"\n  1     pico-1-a  running  active  1          1          127.0.0.1:11 ")
-        self.assertRegex(tables[1], r"\n  2     pico-2-b  running  unreachable  0          0          127.0.0.1:21 ")
+        self.assertRegex(tables[0], r"\n  1     pico-1-a  running  active  1          1          127.0.1.1:11 ")
+        self.assertRegex(tables[1], r"\n  2     pico-2-b  running  unreachable  0          0          127.0.1.2:21 ")
 
     def test_kill_and_start(self) -> None:
         """

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 _EXAMPLES = (
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z?", r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z?"),
     (r"\d+(?:\.\d+)?(?:µs|ms)\b", r"\d+(?:\.\d+)?(?:µs|ms|s)"),
-    (r"\bfuvaflv\b", r"[a-z0-9]{7}"),
+    (r"\b(?:pico-\d-)?(?:fuvaflv|rjtlyx1|p3wnt2z)\b", r"(?:pico-\d-)?[a-z0-9]{7}"),
     (r"\b172\.18\.0\.\d+\b", r"[0-9a-f.:\[\]]+"),
     (r"(?<=:)39084\b", r"\d+"),
     (r"\.\.\.", r".*"),

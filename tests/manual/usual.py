@@ -18,6 +18,11 @@ _USUAL: Mapping[str, Sequence[tuple[Sequence[str], str]]] = {
         (("connect.url", "server.url"), "http://localhost:8001"),
         (("server.bind-addr",), ":5000"),
     ),
+    "demo": (
+        (("proxy-port",), "8000"),
+        (("upstream-port",), "8001"),
+        (("admin-port",), "8002"),
+    ),
     "status": ((("server.url",), "http://localhost:8002"),),
 }
 

@@ -73,7 +73,13 @@ class BalancerTests(SystemTestCase):
         """
         port = free_port()
         self.scene.start(
-            "balancer", [sys.executable, "-m", "pico.demo.balancer", f"{port}={','.join(map(str, backends))}"]
+            "balancer",
+            [
+                sys.executable,
+                "-m",
+                "pico.demo.balancer",
+                f"{port}={','.join(f'127.0.0.1:{each}' for each in backends)}",
+            ],
         )
 
         def listens() -> bool:
