@@ -46,10 +46,6 @@ from pico.wire.yamux.limits import Limits as YamuxLimits
 #: The ports of a node, by the names of their sections.
 PORTS = ("proxy", "upstream", "admin")
 
-#: Bytes of a response that the kernel takes while its client has no room for them; left alone it takes up to 4 MiB.
-#: With a quarter of this eight fast downloads at once are slower by a third.
-CLIENT_UNSENT = 1_048_576
-
 
 def make_server(
     config: ServerConfig,
@@ -108,10 +104,11 @@ def make_server(
             pool=PoolSettings(
                 idle_streams=config.upstream.idle_streams,
                 idle_timeout=config.upstream.idle_stream_timeout,
+                max_waiting=config.upstream.max_waiting,
                 limits=limits,
             ),
             max_tunnels=config.upstream.max_tunnels,
-            max_connections=config.upstream.max_tunnels + 1000,
+            max_connections=config.upstream.max_tunnels + config.upstream.max_handshakes,
             traffic=TrafficSettings(max_endpoints=config.admin.metrics.max_endpoints, keep=config.admin.metrics.keep),
         ),
         cache=cache,
@@ -157,7 +154,7 @@ def make_server(
         clock=clock,
         admin=_binding("admin", config.admin, admin_site, inherited),
         upstream=_binding("upstream", config.upstream, upstream_port, inherited),
-        proxy=_binding("proxy", config.proxy, proxy_port, inherited, CLIENT_UNSENT),
+        proxy=_binding("proxy", config.proxy, proxy_port, inherited, config.proxy.http.max_unsent_bytes),
         upstream_port=upstream_port,
         proxy_port=proxy_port,
         view=view,

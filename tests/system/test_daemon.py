@@ -278,6 +278,19 @@ class ServerTests(DaemonTestCase):
         self.scene.agent(node, "e", service.port)
         self.assertEqual(node.fetch("/x").status, 200)
 
+    def test_max_unsent_bytes(self) -> None:
+        """
+        ``proxy.http.max_unsent_bytes`` is what the system keeps for a client, on a socket that was passed as well;
+        0 takes back what the node before has set.
+        """
+        systemd = self.systemd("proxy")
+        for written, limit in (("64KiB", 65_536), ("0", 0)):
+            node = SupervisedNode(systemd, {"proxy.http.max_unsent_bytes": written}, self.command)
+            held = systemd.sockets["proxy"].getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+            self.assertEqual(held, limit)
+            node.program.terminate()
+            self.assertEqual(node.program.wait(), 0)
+
     def test_wrong_sockets(self) -> None:
         """
         A socket that it cannot use keeps a node from starting, with one line that says why, and status 1.
