@@ -62,6 +62,7 @@ class Setting:
     :ivar aliases: other names for it, as dotted paths; they hold for files, variables and flags.
     :ivar least: the smallest number, in seconds or bytes where it has a unit.
     :ivar required: whether the section makes no sense without it.
+    :ivar excludes: the name of a setting of the same section that must not be given with it.
     """
 
     kind: Kind
@@ -69,6 +70,7 @@ class Setting:
     aliases: tuple[str, ...] = ()
     least: float = 0
     required: bool = False
+    excludes: str = ""
 
 
 @attrs.frozen

@@ -15,7 +15,7 @@ import attrs
 
 from pico.config.faults import Fault
 from pico.config.fields import Leaf
-from pico.config.sources import Given, Values
+from pico.config.given import Given, Values
 from pico.config.values import convert
 
 

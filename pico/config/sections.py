@@ -17,7 +17,9 @@ class HeaderLists(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     allow_list: Annotated[tuple[str, ...], Setting(Kind.WORDS, "Show these headers.")] = ()
-    block_list: Annotated[tuple[str, ...], Setting(Kind.WORDS, "Show all headers but these.")] = ()
+    block_list: Annotated[
+        tuple[str, ...], Setting(Kind.WORDS, "Show all headers but these.", excludes="allow_list")
+    ] = ()
 
 
 class AccessLog(msgspec.Struct, frozen=True, kw_only=True):
