@@ -166,7 +166,7 @@ class UpstreamPort:
         """
         self._connections -= 1
 
-    def request_malformed(self, status: int, reason: str) -> Answer:
+    def request_malformed(self, server: HTTPServerProtocol, status: int, reason: str) -> Answer:
         """
         Answer bytes that are not a request.
         """

@@ -555,6 +555,23 @@ class FloodTests(SystemTestCase):
                 statuses[client.response().status] += 1
         return statuses
 
+    def test_malformed(self) -> None:
+        """
+        Those who send what is no request are in the access log, and do not fill it.
+        """
+        node = self.scene.node({"log.format": "json"})
+        for _ in range(100):
+            with Client(node.proxy) as client:
+                client.send(b"GET /s3cr3t\r\n\r\n")
+                self.assertEqual(client.response().status, 400)
+        node.program.terminate()
+        self.assertEqual(node.program.wait(), 0)
+        told = requests_in(node.program.log, "proxy.access")
+        self.assertEqual({(each["client"], "s3cr3t" in str(each)) for each in told}, {("127.0.0.1", False)})
+        self.assertEqual((told[0]["status"], told[0]["reason"]), (400, "malformed request line"))
+        self.assertEqual(sum(cast(int, each.get("repeated", 1)) for each in told), 100)
+        self.assertLess(len(told), 100)
+
     def test_dead_service(self) -> None:
         """
         A service that is down is some lines, however many ask for it, and the last says how many there would have been.
