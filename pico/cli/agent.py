@@ -171,7 +171,6 @@ def run_agent(config: AgentConfig) -> None:
             # Its lines are on the same terminal already.
             config = with_listeners(config, [without_access_log(listener) for listener in config.listeners])
         service = make_agent(config, tcp, clock=clock, on_event=on_event, requests=output.shows_requests)
-        output.introduce()
         supervised = Supervisor(clock).watch(
             service, lambda: progress.status if service.running else "stopping", progress.when_tried
         )

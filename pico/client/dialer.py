@@ -35,6 +35,7 @@ from pico.client.upgrade import Accepted, Refused, Upgrade
 from pico.client.urls import NodeURL
 from pico.errors import ConfigError, PicoError
 from pico.net.ports import make_client_endpoint
+from pico.net.reasons import why
 from pico.net.turn import Turn
 from pico.net.websocket import WebSocketTransport
 from pico.tunnel.session import TunnelSession, TunnelSettings
@@ -207,7 +208,7 @@ class Dialer:
         except ConnectTimeout:
             raise self._unreachable(f"no answer within {settings.timeout:g}s") from None
         except Exception as error:
-            raise self._unreachable(_why(error)) from error
+            raise self._unreachable(why(error)) from error
         if isinstance(outcome, Refused):
             raise self._failed(outcome)
         return outcome
@@ -322,7 +323,7 @@ class _Dialling(Protocol):
             self.answered.callback(
                 self.upgrade.receive_eof()
                 if reason.check(ConnectionDone, ConnectionLost)
-                else Refused(_why(reason.value))
+                else Refused(why(reason.value))
             )
 
     def _cancelled(self, _: Deferred[Tunnel | Refused]) -> None:
@@ -342,20 +343,3 @@ def _hand_over(transport: ITCPTransport, protocol: IProtocol) -> None:
         # Not in the interface, but every transport of Twisted's has it.
         transport.protocol = protocol  # type: ignore[attr-defined]
     protocol.makeConnection(transport)
-
-
-def _why(error: BaseException | None) -> str:
-    """
-    The reason in few words: Twisted's own texts repeat the class's description.
-    """
-    number = getattr(error, "osError", None)
-    if isinstance(number, int):
-        return _lowered(os.strerror(number))
-    if error is not None and error.args and isinstance(error.args[0], list):
-        # OpenSSL's: library, function and reason of each.
-        return "TLS: " + ", ".join(str(each[-1]) for each in error.args[0])
-    return _lowered(str(error).rstrip(".") or type(error).__name__)
-
-
-def _lowered(text: str) -> str:
-    return text[:1].lower() + text[1:]

@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 
 from pico.client.dialer import DialError, Tunnel, TunnelUser
 from pico.client.leaving import Leaving
+from pico.tunnel.endings import why_ended
 from pico.tunnel.stream import TunnelStream
 from pico.wire.dialling import Backoff, Patience, Verdict, verdict
 
@@ -146,7 +147,7 @@ class _Link:
         if core.link is self:
             core.link = None
             delay = core.patience.lost(core.clock.seconds() - self.since, core.chooser.random())
-            self.machine._lost(_Setback(reason.getErrorMessage(), delay))
+            self.machine._lost(_Setback(why_ended(reason, "the node closed the tunnel"), delay))
         else:
             core.left(self)
 

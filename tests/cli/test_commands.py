@@ -8,7 +8,7 @@ import io
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.agent.events import RequestServed
+from pico.agent.events import AgentConnected, AgentLost, RequestServed
 from pico.cli.agent_output import AgentOutput
 from pico.config.agent import AgentConfig, ListenerConfig
 from tests.cli.invoking import commands, invoke
@@ -54,13 +54,23 @@ class AgentOutputTests(SynchronousTestCase):
 
     def test_lines(self) -> None:
         """
-        What is exposed, and where; then a line a request.
+        What is exposed, and where, when the node has said it, and once; then a line a request.
         """
-        stream = io.StringIO()
-        config = AgentConfig(listeners=(ListenerConfig(endpoint_id="e", addr="4000"),))
-        output = AgentOutput(config, stream)
-        output.introduce()
-        self.assertIn("e  http://localhost:8000  ->  http://localhost:4000", stream.getvalue())
+        for port, shown in ((0, 8000), (9000, 9000)):
+            stream = io.StringIO()
+            listeners = tuple(ListenerConfig(endpoint_id=name, addr="4000") for name in ("e", "ee"))
+            output = AgentOutput(AgentConfig(listeners=listeners), stream)
+            self.assertEqual(stream.getvalue(), "")
+            output.event(AgentLost("e", "connection refused", 0.1))
+            for endpoint in ("e", "ee", "e"):
+                output.event(AgentConnected(endpoint, "http://localhost:8001", "n", port))
+                output.event(AgentLost("e", "the node closed the tunnel", 0.1))
+            base = f"http://localhost:{shown}"
+            lines = [
+                f"{name:2}  {base}  ->  http://localhost:4000   (curl {base} -H 'x-pico-endpoint: {name}')"
+                for name in ("e", "ee")
+            ]
+            self.assertEqual(stream.getvalue().splitlines(), lines)
         self.assertFalse(output.shows_requests)
         output.event(RequestServed("e", "GET", "/x", 502, 0.25, 7, "unreachable"))
         self.assertRegex(stream.getvalue(), r"502  GET     e/x  250\.0ms  7B  unreachable\n$")
