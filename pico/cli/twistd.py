@@ -26,6 +26,7 @@ from pico.cli.reactor import Reactor
 from pico.cli.run import handle_signals, reopen_on_signal, tune
 from pico.cli.server import server
 from pico.cli.supervisor import Supervisor
+from pico.cli.wrong_use import status_of
 from pico.config.sections import Log as LogConfig
 from pico.config.server import ServerConfig
 from pico.errors import PicoError
@@ -155,7 +156,9 @@ def makeService(options: Options) -> IService:
         supervisor = Supervisor(clock)
         node = make_server(config, cast(IReactorTCP, reactor), clock=clock, inherited=supervisor.sockets(PORTS))
     except PicoError as error:
-        raise SystemExit(f"pico: {error}") from None
+        for line in str(error).splitlines():
+            click.echo(f"pico: {line}", err=True)
+        raise SystemExit(status_of(error)) from None
     if log is not None:
         # twistd has things to say when all services have stopped, and about one that could not start.
         atexit.register(log.close)

@@ -62,6 +62,30 @@ class PlantedTests(SynchronousTestCase):
         self._check(AgentConfig, AGENT_FILE, AGENT_FAULTS)
 
 
+class WrongUseTests(SynchronousTestCase):
+    """
+    Whether it is the command line that has to be corrected.
+    """
+
+    def test_sources(self) -> None:
+        """
+        It is if a flag's value cannot be used; not if only the file, a variable or a file that a flag names cannot.
+        """
+        bad = {"grace_period": "soon"}
+        missing = {"connect.token_file": "/missing"}
+        for text, environment, flags, expected in (
+            ("grace_period: soon", {}, {}, False),
+            (None, {"PICO_GRACE_PERIOD": "soon"}, {}, False),
+            (None, {}, bad, True),
+            ("grace_period: soon", {"PICO_GRACE_PERIOD": "soon"}, bad, True),
+            (None, {}, missing, False),
+            (None, {}, {**missing, "connect.token": "t"}, True),
+        ):
+            with self.assertRaises(InvalidConfig) as caught:
+                load(AgentConfig, yaml_text=text, yaml_source="f", environment=environment, flags=flags)
+            self.assertEqual(caught.exception.wrong_use, expected, (text, environment, flags))
+
+
 class UnknownTests(SynchronousTestCase):
     """
     What an unknown name may mean.

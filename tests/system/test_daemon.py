@@ -369,7 +369,7 @@ class ServerTests(DaemonTestCase):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             for arguments, status, text in (
                 ([f"--admin.bind-addr=127.0.0.1:{taken.getsockname()[1]}"], 1, "address already in use"),
-                (["--proxy.bind-addr=nonsense"], 1, "nonsense"),
+                (["--proxy.bind-addr=nonsense"], 2, "nonsense"),
                 (["--config.path=/nonexistent.yaml"], 1, "/nonexistent.yaml"),
                 (["--no-such-flag"], 2, "no-such-flag"),
             ):
