@@ -60,7 +60,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Setting(Kind.WORDS, "Subsystems of which every level is written, such as proxy.access."),
     ] = ()
-    path: Annotated[str, Setting(Kind.TEXT, "File to write to, opened anew on SIGUSR1; standard error when empty.")] = (
+    path: Annotated[str, Setting(Kind.PATH, "File to write to, opened anew on SIGUSR1; standard error when empty.")] = (
         ""
     )
     repeat_limit: Annotated[
