@@ -20,6 +20,7 @@ from twisted.python.components import Componentized
 from twisted.python.usage import Options as UsageOptions
 
 from pico.cli.command import HELP_FLAGS, WIDTH
+from pico.cli.files import make_room
 from pico.cli.log import log_of
 from pico.cli.options import load_config, settings_in
 from pico.cli.reactor import Reactor
@@ -27,6 +28,7 @@ from pico.cli.run import handle_signals, reopen_on_signal, tune
 from pico.cli.server import server
 from pico.cli.supervisor import Supervisor
 from pico.cli.wrong_use import status_of
+from pico.config.files import files_of_node
 from pico.config.sections import Log as LogConfig
 from pico.config.server import ServerConfig
 from pico.errors import PicoError
@@ -153,6 +155,7 @@ def makeService(options: Options) -> IService:
         config = load_config(ServerConfig, options.settings()).config
         log_config = options.log(config.log)
         log = None if log_config is None else log_of(log_config, clock)
+        make_room(files_of_node(config))
         supervisor = Supervisor(clock)
         node = make_server(config, cast(IReactorTCP, reactor), clock=clock, inherited=supervisor.sockets(PORTS))
     except PicoError as error:

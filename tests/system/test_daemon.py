@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
+import resource
 import shlex
 import shutil
 import signal
@@ -310,6 +312,19 @@ class ServerTests(DaemonTestCase):
         program = systemd.start("node", self.command)
         self.assertEqual(program.wait(), 1)
         self.assertIn('"proxy" (descriptor 3) is not a TCP socket', program.log)
+
+    def test_open_files(self) -> None:
+        """
+        A node raises its limit of open files as far as it may, and says in one line if that is not enough.
+        """
+        few = {"proxy.http.max_connections": 50, "upstream.max_tunnels": 20, "upstream.max_handshakes": 5}
+        for settings, warnings in ((few, 0), ({**few, "upstream.max_tunnels": 620}, 1)):
+            limited = ["/bin/sh", "-c", 'ulimit -Sn 400; ulimit -Hn 800; exec "$@"', "sh", *self.command]
+            node = Node(self.scene, {**settings, "admin.max_connections": 100}, command=limited)
+            soft, hard = resource.prlimit(node.program.pid, resource.RLIMIT_NOFILE)
+            self.assertEqual((soft, hard), (800, 800))
+            told = re.findall("open files: 800 allowed, but the settings let 807 be needed; raise", node.program.log)
+            self.assertEqual(len(told), warnings, node.program.log)
 
     def test_second_signal(self) -> None:
         """
