@@ -122,6 +122,7 @@ class _Reading:
     def __init__(self, function: ast.FunctionDef | ast.Module) -> None:
         self._function = function
         self._nodes = list(_walk(function))
+        self._details = _details(self._nodes)
         self._values = {_name(node.targets[0]): node.value for node in self._nodes if isinstance(node, ast.Assign)}
 
     def texts(self) -> Iterator[ErrorText]:
@@ -130,7 +131,7 @@ class _Reading:
                 yield from self._wordings(node.args)
             elif isinstance(node, ast.Tuple):
                 if any(_constant_status(each) for each in node.elts):
-                    yield from self._wordings(node.elts)
+                    yield from self._wordings(node.elts, self._details.get(node, ""))
             elif isinstance(node, ast.Assign) and _name(node.targets[0]) == "host_fault":
                 yield from (ErrorText(400, text) for text in self._strings(node.value) if text)
             elif isinstance(node, ast.Return) and node.value is not None and self._names_a_fault():
@@ -139,19 +140,21 @@ class _Reading:
     def _names_a_fault(self) -> bool:
         return isinstance(self._function, ast.FunctionDef) and self._function.name == "_fault"
 
-    def _wordings(self, arguments: Sequence[ast.expr]) -> Iterator[ErrorText]:
+    def _wordings(self, arguments: Sequence[ast.expr], otherwise: str = "") -> Iterator[ErrorText]:
         """
         A status and up to two texts, as they follow each other; a text may be one of several.
+
+        :param otherwise: the second text where there is none.
         """
         status = next((found for found in map(_status, arguments) if found), 0)
         worded = [found for found in map(self._strings, arguments) if found]
         if status and worded:
-            detail = next((text for text in (worded[1] if len(worded) > 1 else ()) if text), "")
+            detail = next((text for text in (worded[1] if len(worded) > 1 else ()) if text), otherwise)
             yield from (ErrorText(status, error, detail) for error in worded[0] if error)
 
     def _strings(self, node: ast.expr) -> list[str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            return [node.value.replace("{service}", "…")]
+            return [node.value]
         if isinstance(node, ast.JoinedStr):
             return ["".join(str(each.value) if isinstance(each, ast.Constant) else "…" for each in node.values)]
         if isinstance(node, ast.IfExp):
@@ -170,6 +173,25 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
         if not isinstance(each, ast.FunctionDef):
             yield each
             yield from _walk(each)
+
+
+def _details(nodes: Sequence[ast.AST]) -> dict[ast.Tuple, str]:
+    """
+    The texts that a second table has for the keys of a table of answers: what is said of whom the answer names.
+    """
+    tables = [
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict)
+    ]
+    rows = [
+        (ast.dump(key), value)
+        for table in tables
+        for key, value in zip(table.keys, table.values, strict=True)
+        if key is not None
+    ]
+    said = {key: value.value for key, value in rows if isinstance(value, ast.Constant) and isinstance(value.value, str)}
+    return {value: f"… {said[key]}" for key, value in rows if isinstance(value, ast.Tuple) and key in said}
 
 
 def _status(node: ast.expr) -> int:

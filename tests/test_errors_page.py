@@ -40,6 +40,8 @@ class ErrorsPageTests(SynchronousTestCase):
             ("Proxy port, what is not HTTP/1.1", ErrorText(400, "folded header line")),
             ("Proxy port, what is not HTTP/1.1", ErrorText(414, "request line too long")),
             ("Proxy port, what is not HTTP/1.1", ErrorText(431, "trailers too large")),
+            ("Agent", ErrorText(504, "upstream timeout", "… did not accept a connection in time")),
+            ("Agent", ErrorText(502, "upstream unreachable", "… sent something that is not HTTP/1.1")),
             ("Upstream port", ErrorText(503, "node is draining", "dial another node")),
         ):
             self.assertIn(text, found[place])

@@ -71,7 +71,8 @@ def make_admin_site(
     """
 
     def nodes(question: Question) -> Page:
-        return json_page([node_summary(node) for node in view.nodes()])
+        # By their ids, so that whichever node is asked shows the same.
+        return json_page([node_summary(node) for node in sorted(view.nodes(), key=lambda node: node.id)])
 
     def node(name: str, question: Question) -> Page:
         # This node is the first of them.

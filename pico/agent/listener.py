@@ -174,10 +174,14 @@ class AgentListener:
         exchange.request_id = received_id(head)
         return exchange.start()
 
-    def request_malformed(self, status: int, reason: str) -> Answer:
+    def request_malformed(self, server: HTTPServerProtocol, status: int, reason: str) -> Answer:
         """
         Answer bytes that are not a request.
         """
+        if self._access_log.wants(status):
+            tunnel = server.peer_host
+            parties = Parties("", self._settings.endpoint, tunnel, self._settings.service)
+            self._access_log.write_refused(parties, status, reason)
         return error_answer(status, reason)
 
     # Gateway

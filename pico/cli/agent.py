@@ -17,6 +17,7 @@ from pico.cli.command import Argument, Option
 from pico.cli.options import PREFIX, TreeCommand, TreeGroup, load_config, options_of, settings_in
 from pico.config.agent import AgentConfig, ListenerConfig
 from pico.config.faults import InvalidConfig
+from pico.config.files import files_of_agent
 from pico.config.keys import keys_of
 from pico.config.listeners import parse_listeners, with_listeners
 from pico.config.load import load
@@ -159,11 +160,13 @@ def run_agent(config: AgentConfig) -> None:
     from pico.agent.service import make_agent
     from pico.cli.agent_output import AgentOutput
     from pico.cli.agent_progress import AgentProgress
+    from pico.cli.files import make_room
     from pico.cli.log import open_log
     from pico.cli.run import run_service
     from pico.cli.supervisor import Supervisor
 
     with closing(open_log(config.log, clock)) as log:
+        make_room(files_of_agent(config))
         output = AgentOutput(config, sys.stdout)
         progress = AgentProgress([listener.endpoint_id for listener in config.listeners])
 
@@ -175,7 +178,6 @@ def run_agent(config: AgentConfig) -> None:
             # Its lines are on the same terminal already.
             config = with_listeners(config, [without_access_log(listener) for listener in config.listeners])
         service = make_agent(config, tcp, clock=clock, on_event=on_event, requests=output.shows_requests)
-        output.introduce()
         supervised = Supervisor(clock).watch(
             service, lambda: progress.status if service.running else "stopping", progress.when_tried
         )

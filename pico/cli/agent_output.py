@@ -17,6 +17,9 @@ from pico.config.agent import AgentConfig
 
 _log = Logger(namespace="client")
 
+#: Where clients call a node that does not say where (a Piko server).
+USUAL_PORT = 8000
+
 
 class AgentOutput:
     """
@@ -32,18 +35,16 @@ class AgentOutput:
         self._watched = stream.isatty()
         self._color = use_color_on(stream)
         self.shows_requests = self._watched and not quiet
-        self._port = 8000
-        self._port_known = False
+        self._introduced = False
 
-    def introduce(self) -> None:
+    def _introduce(self, proxy_port: int) -> None:
         """
-        Say what is about to be exposed, and how to call it.
-
-        The node says at which port only when a tunnel stands; until then it is taken to be the usual one.
+        Say what is exposed, and how to call it, which only the node knows.
         """
         url = urlsplit(self._config.connect.url[0])
         host = url.hostname or "localhost"
-        base = f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
+        port = proxy_port or USUAL_PORT
+        base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         width = max(len(listener.endpoint_id) for listener in self._config.listeners)
         for listener in self._config.listeners:
             self._line(
@@ -69,18 +70,15 @@ class AgentOutput:
             _log.warn(
                 "{endpoint}: {reason}{left}; dialling again in {retry_in:.1f}s",
                 endpoint=event.endpoint,
-                reason=event.reason.rstrip("."),
+                reason=event.reason,
                 left=f"; still served by {_tunnels(event.tunnels)}" if event.tunnels else "",
                 retry_in=event.retry_in,
             )
 
     def _connected(self, event: AgentConnected) -> None:
-        # Nodes may have different ports; told once, the text stands.
-        if event.proxy_port and not self._port_known:
-            self._port_known = True
-            if event.proxy_port != self._port:
-                self._port = event.proxy_port
-                self.introduce()
+        if not self._introduced:
+            self._introduced = True
+            self._introduce(event.proxy_port)
         node = f" (node {event.node})" if event.node else ""
         count = f", tunnel {event.tunnels} of {event.wanted}" if event.wanted > 1 else ""
         _log.info("{endpoint}: connected to {url}{suffix}", endpoint=event.endpoint, url=event.url, suffix=node + count)

@@ -45,9 +45,23 @@ class Argument(click.Argument):
     What stands in a command line without a flag, explained.
     """
 
-    def __init__(self, declarations: Sequence[str], *, explanation: str, **attrs: object) -> None:
+    def __init__(
+        self,
+        declarations: Sequence[str],
+        *,
+        explanation: str,
+        words: Sequence[str] = (),
+        file: bool = False,
+        **attrs: object,
+    ) -> None:
+        """
+        :param words: that shells offer, beside those of its type.
+        :param file: whether it may name a file.
+        """
         super().__init__(declarations, **attrs)  # type: ignore[arg-type]  # click's own, passed on
         self.explanation = explanation
+        self.words = words
+        self.file = file
 
 
 class Formatter(click.HelpFormatter):

@@ -38,6 +38,8 @@ _which = click.argument(
     cls=Argument,
     metavar=_WHICH,
     nargs=-1,
+    words=[program.name for program in PROGRAMS],
+    file=True,
     explanation="Whose configuration it is, if that is not told by what it contains; and the file (or --config.path).",
 )
 

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from pico.cli.terminal import use_color_on
 from pico.config.sections import Log as LogConfig
-from pico.log.start import Log, LogSettings, start_logging
+from pico.log.start import Log, LogSettings, make_log, start_logging
 from pico.net.turn import Turn
 
 
@@ -23,6 +23,15 @@ def open_log(config: LogConfig, clock: IReactorTime) -> Log:
     :param clock: the reactor.
     :return: to be closed at the end.
     :raises pico.errors.ConfigError: the log's file cannot be opened.
+    """
+    log = log_of(config, clock)
+    start_logging(log)
+    return log
+
+
+def log_of(config: LogConfig, clock: IReactorTime) -> Log:
+    """
+    Make the log that the configuration describes, for somebody else to begin with; see :func:`open_log`.
     """
     # It is waited for in earnest when the service starts; who sends it before that must not end the process.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
@@ -35,4 +44,4 @@ def open_log(config: LogConfig, clock: IReactorTime) -> Log:
         repeat_limit=config.repeat_limit,
         max_buffered=config.max_buffered,
     )
-    return start_logging(settings, clock=clock, at_turn_end=Turn(clock).at_end, environment=os.environ)
+    return make_log(settings, clock=clock, at_turn_end=Turn(clock).at_end, environment=os.environ)

@@ -13,7 +13,7 @@ import click
 
 from pico import __version__
 from pico.cli.command import HELP_FLAGS, WIDTH, Group
-from pico.cli.wrong_use import in_brief
+from pico.cli.wrong_use import in_brief, status_of
 from pico.errors import PicoError
 
 #: Commands in the order of the help. Each is imported when it is used: starting a node must not wait for the rest.
@@ -108,4 +108,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except PicoError as error:
         for line in str(error).splitlines():
             click.echo(f"pico: {line}", err=True)
-        sys.exit(1)
+        sys.exit(status_of(error))

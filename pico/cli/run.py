@@ -36,7 +36,7 @@ def run_service(service: Service, reactor: Reactor, log: Log, failed: Deferred[P
     status = [0]
     # Before the start: whoever reads that the service is ready may stop it at once.
     handle_signals(lambda: reactor.callFromThread(_stop, service, reactor, status), log.flush)
-    signal.signal(signal.SIGUSR1, lambda number, frame: reactor.callFromThread(log.reopen))
+    reopen_on_signal(log, reactor)
     if failed is not None:
         failed.addCallback(_give_up, service, reactor, status)
     service.privilegedStartService()
@@ -44,6 +44,13 @@ def run_service(service: Service, reactor: Reactor, log: Log, failed: Deferred[P
     tune()
     reactor.run(installSignalHandlers=False)
     return status[0]
+
+
+def reopen_on_signal(log: Log, reactor: Reactor) -> None:
+    """
+    Open the log's file anew at each SIGUSR1.
+    """
+    signal.signal(signal.SIGUSR1, lambda number, frame: reactor.callFromThread(log.reopen))
 
 
 def handle_signals(stop: Callable[[], object], flush: Callable[[], object] | None = None) -> None:

@@ -10,6 +10,7 @@ from contextlib import closing
 import click
 
 from pico.cli.options import TreeCommand, load_config, settings_in
+from pico.config.files import files_of_node
 from pico.config.server import ServerConfig
 
 
@@ -26,12 +27,14 @@ def server(**values: object) -> None:
     from pico.cli.reactor import install
 
     reactor, tcp, clock = install()
+    from pico.cli.files import make_room
     from pico.cli.log import open_log
     from pico.cli.run import run_service
     from pico.cli.supervisor import Supervisor
     from pico.server.node import PORTS, make_server
 
     with closing(open_log(config.log, clock)) as log:
+        make_room(files_of_node(config))
         supervisor = Supervisor(clock)
         node = make_server(config, tcp, clock=clock, inherited=supervisor.sockets(PORTS))
         service = supervisor.watch(node, lambda: node.status, node.when_ready)

@@ -4,24 +4,43 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import click
+import msgspec
 from twisted.application.service import IService, Service
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
+from twisted.logger import ILogObserver, globalLogPublisher
+from twisted.python.components import Componentized
 from twisted.python.usage import Options as UsageOptions
 
 from pico.cli.command import HELP_FLAGS, WIDTH
+from pico.cli.files import make_room
+from pico.cli.log import log_of
 from pico.cli.options import load_config, settings_in
-from pico.cli.run import handle_signals, tune
+from pico.cli.reactor import Reactor
+from pico.cli.run import handle_signals, reopen_on_signal, tune
 from pico.cli.server import server
 from pico.cli.supervisor import Supervisor
+from pico.cli.wrong_use import status_of
+from pico.config.files import files_of_node
+from pico.config.sections import Log as LogConfig
 from pico.config.server import ServerConfig
 from pico.errors import PicoError
+from pico.log.standard import publish_standard_logging
+from pico.log.start import Log
 from pico.server.node import PORTS, make_server
+
+#: Where a daemon of twistd's logs if nobody says otherwise, in the directory that it is started in.
+DAEMON_LOG = "twistd.log"
+
+#: Options of twistd's own that say where the log goes.
+_LOG_OPTIONS = ("logfile", "syslog", "logger")
 
 
 class Options(UsageOptions):
@@ -55,14 +74,39 @@ class Options(UsageOptions):
         """
         return dict(self._flags)
 
+    def log(self, config: LogConfig) -> LogConfig | None:
+        """
+        How to log, the configuration being what it is; ``None`` if twistd itself was told where to.
+        """
+        twistd: Mapping[str, object] = self.parent or {}
+        if any(twistd.get(name) for name in _LOG_OPTIONS):
+            return None
+        path = config.path
+        if not path and self.parent is not None and not (twistd.get("nodaemon") or twistd.get("debug")):
+            # In the background there is no standard error.
+            path = DAEMON_LOG
+        # twistd may go to another directory before the file is opened anew.
+        return msgspec.structs.replace(config, path=os.path.abspath(path) if path else "")
+
 
 class _Daemon(Service):
     """
     A node whose second SIGTERM ends at once, and whose start says in one line what keeps it from starting.
     """
 
-    def __init__(self, node: Service) -> None:
+    def __init__(self, node: Service, log: Log | None) -> None:
+        """
+        :param log: of the process; without one twistd has its own.
+        """
         self._node = node
+        self._log = log
+
+    def setServiceParent(self, parent: object) -> None:
+        # The application takes its services before twistd asks it who reads the log.
+        if self._log is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self._log.observer)
+            publish_standard_logging(globalLogPublisher)
+        Service.setServiceParent(self, parent)
 
     def privilegedStartService(self) -> None:
         try:
@@ -78,21 +122,26 @@ class _Daemon(Service):
         from twisted.internet import reactor
 
         # Twisted puts its own handlers in the place of ours when the reactor begins to run.
-        reactor.callWhenRunning(_handle_signals)
+        reactor.callWhenRunning(_handle_signals, self._log)
 
     def stopService(self) -> object:
         Service.stopService(self)
         return self._node.stopService()
 
 
-def _handle_signals() -> None:
+def _handle_signals(log: Log | None) -> None:
     from twisted.internet import reactor
 
-    if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+    if log is not None:
+        reopen_on_signal(log, cast(Reactor, reactor))
+    elif signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
         # twistd opens its log's file anew, if it has one; without one the signal must not end it.
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     # The module is the reactor.
-    handle_signals(lambda: reactor.callFromThread(reactor.stop))  # type: ignore[attr-defined]
+    handle_signals(
+        lambda: reactor.callFromThread(reactor.stop),  # type: ignore[attr-defined]
+        None if log is None else log.flush,
+    )
 
 
 def makeService(options: Options) -> IService:
@@ -101,15 +150,19 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
+    clock = cast(IReactorTime, reactor)
     try:
         config = load_config(ServerConfig, options.settings()).config
-        supervisor = Supervisor(cast(IReactorTime, reactor))
-        node = make_server(
-            config,
-            cast(IReactorTCP, reactor),
-            clock=cast(IReactorTime, reactor),
-            inherited=supervisor.sockets(PORTS),
-        )
+        log_config = options.log(config.log)
+        log = None if log_config is None else log_of(log_config, clock)
+        make_room(files_of_node(config))
+        supervisor = Supervisor(clock)
+        node = make_server(config, cast(IReactorTCP, reactor), clock=clock, inherited=supervisor.sockets(PORTS))
     except PicoError as error:
-        raise SystemExit(f"pico: {error}") from None
-    return cast(IService, _Daemon(supervisor.watch(node, lambda: node.status, node.when_ready)))
+        for line in str(error).splitlines():
+            click.echo(f"pico: {line}", err=True)
+        raise SystemExit(status_of(error)) from None
+    if log is not None:
+        # twistd has things to say when all services have stopped, and about one that could not start.
+        atexit.register(log.close)
+    return cast(IService, _Daemon(supervisor.watch(node, lambda: node.status, node.when_ready), log))

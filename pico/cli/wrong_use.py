@@ -11,7 +11,8 @@ from typing import IO, Protocol, runtime_checkable
 
 import click
 
-from pico.config.faults import nearest
+from pico.config.faults import InvalidConfig, nearest
+from pico.errors import PicoError
 
 #: What click's own groups say.
 _UNKNOWN = re.compile(r"No such command '(.*)'\.")
@@ -40,6 +41,13 @@ class WrongUse(click.UsageError):
         """
         name = self.ctx.command_path if self.ctx is not None else "pico"
         click.echo(f"{name}: {self.message}\nTry '{name} --help'.", file=file, err=file is None)
+
+
+def status_of(error: PicoError) -> int:
+    """
+    The exit status for what keeps a program from starting: 2 if the command line must be corrected, else 1.
+    """
+    return 2 if isinstance(error, InvalidConfig) and error.wrong_use else 1
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from pico.client.dialer import DialError, Tunnel, TunnelUser
+from pico.tunnel.endings import why_ended
 from pico.tunnel.leaving import Leaving
 from pico.tunnel.stream import TunnelStream
 from pico.wire.dialling import Patience, Verdict, verdict
@@ -169,7 +170,7 @@ class _Link:
         if core.link is self:
             core.link = None
             delay = core.patience.lost(core.clock.seconds() - self.since, core.chooser.random())
-            self.machine._lost(_Setback(reason.getErrorMessage(), delay))
+            self.machine._lost(_Setback(why_ended(reason, "the node closed the tunnel"), delay))
         else:
             core.left(self)
 

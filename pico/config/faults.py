@@ -20,12 +20,21 @@ class Fault:
     :ivar source: the file, variable or flag.
     :ivar line: in the file; 0 where there is none.
     :ivar path: the setting, dotted.
+    :ivar elsewhere: it is not the source that has to be corrected, but a file that is named there.
     """
 
     source: str
     line: int
     path: str
     problem: str
+    elsewhere: bool = False
+
+    @property
+    def wrong_use(self) -> bool:
+        """
+        Whether a flag has to be corrected.
+        """
+        return not self.line and not self.elsewhere and self.source.startswith("--")
 
     def __str__(self) -> str:
         where = f"{self.source}:{self.line}" if self.line else self.source
@@ -37,11 +46,14 @@ class Fault:
 class InvalidConfig(ConfigError):
     """
     All that is wrong, at once.
+
+    :ivar wrong_use: whether some of it is in the command line.
     """
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = list(faults)
+        self.wrong_use = any(fault.wrong_use for fault in faults)
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

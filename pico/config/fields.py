@@ -67,6 +67,7 @@ class Setting:
     :ivar least: the smallest number, in seconds or bytes where it has a unit; of secrets the bytes that each needs.
     :ivar most: the largest number; a slip of the keyboard that is larger still has a bound of its own.
     :ivar required: whether the section makes no sense without it.
+    :ivar excludes: the name of a setting of the same section that must not be given with it.
     """
 
     kind: Kind
@@ -75,6 +76,7 @@ class Setting:
     least: float = 0
     most: float = inf
     required: bool = False
+    excludes: str = ""
 
 
 @attrs.frozen

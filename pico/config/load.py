@@ -10,11 +10,13 @@ from typing import Generic, TypeVar
 import attrs
 import msgspec
 
+from pico.config.conflicts import conflicts
 from pico.config.expand import Variables
 from pico.config.faults import Fault, InvalidConfig
+from pico.config.given import Given, Values
 from pico.config.keys import FILE_LEAVES, keys_of
 from pico.config.secret import ReadSecret, SecretFile, SecretResolver
-from pico.config.sources import Given, Values, build, from_environment, from_file, from_flags
+from pico.config.sources import build, from_environment, from_file, from_flags
 from pico.config.yaml import read
 from pico.errors import ConfigError
 
@@ -88,6 +90,7 @@ def load(
                 files[file.dotted] = str(named.value)
     faults += resolver.faults
     warnings += resolver.warnings
+    faults += conflicts(keys.leaves, values)
     for dotted, check in (checks or {}).items():
         _check(dotted, check, values, faults)
     if faults:

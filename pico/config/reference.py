@@ -108,6 +108,8 @@ def _help(leaf: Leaf) -> str:
     if aliases:
         names = ", ".join(f"`{'.'.join(path)}`, `{flag_of(path)}`, `{variable_of(path)}`" for path in aliases)
         text += f" Also {names}."
+    if leaf.setting.excludes:
+        text += f" Not together with `{leaf.setting.excludes}`."
     if leaf.setting.least >= 1:
         text += f" At least {written_least(leaf)}."
     if leaf.setting.most < inf:

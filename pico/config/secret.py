@@ -15,7 +15,7 @@ import attrs
 
 from pico.config.faults import Fault
 from pico.config.fields import Leaf
-from pico.config.sources import Given, Values
+from pico.config.given import Given, Values
 from pico.config.values import convert
 
 
@@ -85,16 +85,16 @@ class SecretResolver:
         try:
             content = self._read(path)
         except ValueError as error:
-            self._fault(file, named, f"cannot read {path}: {error}")
+            self._fault(file, named, f"cannot read {path}: {error}", elsewhere=True)
             return None
         try:
             value = convert(secret, content.text.rstrip("\r\n"))
         except ValueError as error:
-            self._fault(file, named, f"{path}: {error}")
+            self._fault(file, named, f"{path}: {error}", elsewhere=True)
             return None
         if content.exposed and value:
             self.warnings.append(f"{named.origin}: {path} can be read by every user of this machine; try chmod 600")
         return attrs.evolve(named, value=value)
 
-    def _fault(self, file: Leaf, named: Given, problem: str) -> None:
-        self.faults.append(Fault(named.source, named.line, file.dotted if named.line else "", problem))
+    def _fault(self, file: Leaf, named: Given, problem: str, *, elsewhere: bool = False) -> None:
+        self.faults.append(Fault(named.source, named.line, file.dotted if named.line else "", problem, elsewhere))

@@ -17,7 +17,9 @@ class HeaderLists(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     allow_list: Annotated[tuple[str, ...], Setting(Kind.WORDS, "Show these headers.")] = ()
-    block_list: Annotated[tuple[str, ...], Setting(Kind.WORDS, "Show all headers but these.")] = ()
+    block_list: Annotated[
+        tuple[str, ...], Setting(Kind.WORDS, "Show all headers but these.", excludes="allow_list")
+    ] = ()
 
 
 class AccessLog(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +60,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Setting(Kind.WORDS, "Subsystems of which every level is written, such as proxy.access."),
     ] = ()
-    path: Annotated[str, Setting(Kind.TEXT, "File to write to, opened anew on SIGUSR1; standard error when empty.")] = (
+    path: Annotated[str, Setting(Kind.PATH, "File to write to, opened anew on SIGUSR1; standard error when empty.")] = (
         ""
     )
     repeat_limit: Annotated[

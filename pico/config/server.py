@@ -38,6 +38,13 @@ class ProxyHTTP(msgspec.Struct, frozen=True, kw_only=True):
     )
     max_requests: Annotated[int, Setting(Kind.COUNT, "Requests on one connection; 0 for any number.")] = 0
     max_body_bytes: Annotated[int, Setting(Kind.SIZE, "A request's body; 0 for any size.")] = 0
+    max_unsent_bytes: Annotated[
+        int,
+        Setting(
+            Kind.SIZE,
+            "What the system takes of a client's responses and cannot send at once; 0 for as much as it likes.",
+        ),
+    ] = 1_048_576
 
 
 class Proxy(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +82,13 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
         float, Setting(Kind.DURATION, "Silence after a probe that ends the tunnel.", least=0.001)
     ] = 10.0
     max_tunnels: Annotated[int, Setting(Kind.COUNT, "Tunnels on this node.", least=1)] = 20_000
+    max_handshakes: Annotated[
+        int, Setting(Kind.COUNT, "Connections besides max_tunnels, of agents that ask for a tunnel.", least=1)
+    ] = 1000
     max_streams: Annotated[int, Setting(Kind.COUNT, "Streams in one tunnel.", least=1)] = 10_000
+    max_waiting: Annotated[
+        int, Setting(Kind.COUNT, "Requests that wait for an agent to accept streams, in one tunnel.")
+    ] = 1024
     idle_streams: Annotated[int, Setting(Kind.COUNT, "Idle streams kept in one tunnel.")] = 256
     idle_stream_timeout: Annotated[float, Setting(Kind.DURATION, "How long an idle stream is kept; 0 for ever.")] = 60.0
     max_window: Annotated[

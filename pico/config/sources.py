@@ -11,8 +11,10 @@ import attrs
 import msgspec
 
 from pico.config.agent import ListenerConfig
+from pico.config.conflicts import conflicts
 from pico.config.faults import Fault
 from pico.config.fields import Kind, Leaf, Tree, sections
+from pico.config.given import Given, Values
 from pico.config.keys import Keys, Path, keys_of
 from pico.config.listeners import listener_of
 from pico.config.values import convert
@@ -20,33 +22,6 @@ from pico.config.yaml import Listing, Node, Scalar
 from pico.config.yaml import Mapping as Section
 
 Config = TypeVar("Config", bound=msgspec.Struct)
-
-
-@attrs.frozen
-class Given:
-    """
-    A value that a source gives for a setting.
-
-    :ivar source: the file, variable or flag.
-    :ivar line: in the file; 0 where there is none.
-    :ivar below: where the parts of a listener come from, by their paths below the setting.
-    """
-
-    value: object
-    source: str
-    line: int = 0
-    below: Mapping[str, str] = attrs.field(factory=dict)
-
-    @property
-    def origin(self) -> str:
-        """
-        Where it comes from, in one word.
-        """
-        return f"{self.source}:{self.line}" if self.line else self.source
-
-
-#: By the settings' own paths.
-Values = dict[Path, Given]
 
 
 def from_flags(tree: Tree, flags: Mapping[str, str], faults: list[Fault]) -> Values:
@@ -224,6 +199,7 @@ class _FileReader:
         for leaf in keys.leaves:
             if leaf.setting.required and leaf.path not in reader.values and leaf.path not in reader.blamed:
                 own.append(Fault(self._source, node.line, "", f"missing {leaf.dotted}"))
+        own += conflicts(keys.leaves, reader.values)
         self._faults += [attrs.evolve(fault, path=f"{name}.{fault.path}" if fault.path else name) for fault in own]
         below.update({f"{dotted}.{'.'.join(path)}": given.origin for path, given in reader.values.items()})
         return build(ListenerConfig, {path: given.value for path, given in reader.values.items()})

@@ -13,6 +13,7 @@ from pico.client.dialer import DialSettings
 from pico.client.urls import parse_node_url
 from pico.config.addresses import parse_address
 from pico.config.agent import AgentConfig
+from pico.config.files import files_of_agent, files_of_node
 from pico.config.server import ServerConfig
 from pico.doctor.clocks import judge_clock
 from pico.doctor.finding import Check, Finding, Level, warn
@@ -46,13 +47,9 @@ def checks_of_server(config: ServerConfig, limit: float) -> Sequence[Check]:
         Port("admin", parse_address(config.admin.bind_addr), config.admin.advertise_addr),
     ]
     running = partial(running_node, ports[-1].address, step)
-    connections = config.proxy.http.max_connections + config.upstream.max_tunnels
     return [
         Check("ports", partial(look_at_ports, ports, limit=step, running=running)),
-        Check(
-            "open files",
-            partial(look_at_open_files, connections, "proxy.http.max_connections and upstream.max_tunnels"),
-        ),
+        Check("open files", partial(look_at_open_files, files_of_node(config))),
         *_of_everybody(),
     ]
 
@@ -72,14 +69,13 @@ def checks_of_agent(config: AgentConfig, limit: float) -> tuple[Sequence[Check],
     account = Account(config.connect.token, config.connect.tenant_id)
     step = limit / 3
     endpoints = list(dict.fromkeys(listener.endpoint_id for listener in config.listeners)) or [_NO_ENDPOINT]
-    idle = sum(listener.http_client.max_idle_conns for listener in config.listeners)
     own = [Port("server", parse_address(config.server.bind_addr), told=False)] if config.server.enabled else []
     first = [
         *(Check("node", partial(look_at_node, url, step)) for url in urls),
         *(Check(f"service of {each.endpoint_id}", partial(look_at_service, each, step)) for each in config.listeners),
         *([] if config.listeners else [Check("listeners", _nothing_exposed)]),
         *([Check("ports", partial(look_at_ports, own, limit=step))] if own else []),
-        Check("open files", partial(look_at_open_files, idle + len(endpoints), "http_client.max_idle_conns")),
+        Check("open files", partial(look_at_open_files, files_of_agent(config))),
         *_of_everybody(),
     ]
     second = [

@@ -13,6 +13,16 @@ from pico.doctor.finding import Finding, fail, reason_of
 #: Addresses of a name that are tried.
 _TRIED = 4
 
+#: What to do about a certificate that is not trusted, by OpenSSL's number of the reason (X509_V_ERR_…); then whatever
+#: the reason is.
+_CERTIFICATE_ADVICE = {
+    9: "set the clocks of both machines; its time has not come yet",
+    10: "have it renewed by whoever runs that port, or set this machine's clock",
+    62: "use the name that it is for, or have it made for this one as well",
+    64: "use the name that it is for, or have it made for this address as well",
+}
+_UNKNOWN_AUTHORITY = "install the certificate of its authority on this machine, or name a file with it in SSL_CERT_FILE"
+
 #: What a lookup finds.
 _Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[object, ...]]
 
@@ -50,8 +60,8 @@ def dial(host: str, port: int, *, secure: bool, limit: float, subject: str, advi
         return ssl.create_default_context().wrap_socket(connection, server_hostname=host)
     except ssl.SSLCertVerificationError as error:
         connection.close()
-        what = f"the certificate of {host}:{port} is not trusted: {error.verify_message}"
-        advice = "install the authority's certificate, or use the name that it is for"
+        what = f"the certificate of {host}:{port} is not trusted: {error.verify_message.rstrip('.')}"
+        advice = _CERTIFICATE_ADVICE.get(error.verify_code, _UNKNOWN_AUTHORITY)
         raise Failed(fail(subject, what, advice)) from None
     except OSError as error:
         connection.close()

@@ -83,7 +83,7 @@ class LogWriter:
         if self._repeats is not None and level != "debug" and not self._closed:
             family = (subsystem, level, str(event.get("log_format")))
             now = self._clock.seconds()
-            whose = str(event.get("endpoint", ""))
+            whose = str(event.get("endpoint") or event.get("client", ""))
             admitted = self._repeats.admit(family, whose, event, now)
             if self._timer is None:
                 self._wait(now)
@@ -162,6 +162,7 @@ class LogWriter:
                 "log_said": message_of(sample),
                 "log_window": WINDOW,
                 "endpoint": sample.get("endpoint"),
+                "client": sample.get("client"),
                 "repeated": folded.count,
             }
             self._put(self._line(event, level, subsystem), level)

@@ -118,7 +118,7 @@ class Log:
         return self._form.line({**event, "dropped": count}, "warn", "log")
 
 
-def start_logging(
+def make_log(
     settings: LogSettings,
     *,
     clock: IReactorTime,
@@ -126,7 +126,7 @@ def start_logging(
     environment: Mapping[str, str],
 ) -> Log:
     """
-    Send all log events of this process where the settings say.
+    Make the log of this process. It gets no events yet: see :func:`start_logging`.
 
     :param at_turn_end: has something called at the end of this turn of the reactor.
     :param environment: says whether standard error is the journal's.
@@ -135,10 +135,15 @@ def start_logging(
     # What was printed so far stands before the log.
     sys.stderr.flush()
     journal = is_journal(environment.get("JOURNAL_STREAM", ""), _STDERR)
-    log = Log(settings, clock=clock, at_turn_end=at_turn_end, journal=journal)
+    return Log(settings, clock=clock, at_turn_end=at_turn_end, journal=journal)
+
+
+def start_logging(log: Log) -> None:
+    """
+    Send all log events of this process to a log.
+    """
     globalLogBeginner.beginLoggingTo([log.observer], redirectStandardIO=False, discardBuffer=True)
     publish_standard_logging(globalLogPublisher)
-    return log
 
 
 def is_journal(stream: str, fd: int) -> bool:

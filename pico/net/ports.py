@@ -43,6 +43,9 @@ from zope.interface import implementer
 from pico.errors import ListenError
 from pico.net.transport import DirectClient, DirectServer, SocketName, address_of
 
+#: The largest number that a socket's option can have.
+_MAX_INT = 2**31 - 1
+
 #: An address to dial.
 _Address = IPv4Address | IPv6Address
 
@@ -131,11 +134,11 @@ def limit_unsent(made: socket.socket, size: int) -> None:
     a peer that does not read at all. What is on its way and not yet acknowledged does not count, so a limit costs no
     speed as long as it outlasts one turn of the reactor. Where the system has no such option nothing happens.
 
-    :param size: 0 for no limit.
+    :param size: 0 for no limit, also on a socket that had one.
     """
     option: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-    if size and option is not None:
-        made.setsockopt(socket.IPPROTO_TCP, option, size)
+    if option is not None:
+        made.setsockopt(socket.IPPROTO_TCP, option, min(size, _MAX_INT))
 
 
 def make_client_endpoint(reactor: IReactorTCP, host: str, port: int, timeout: float = 30.0) -> IStreamClientEndpoint:

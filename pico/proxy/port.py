@@ -207,11 +207,13 @@ class ProxyPort:
         exchange.request_id = (not known and received_id(head)) or make_id(self._chooser)
         return exchange.start()
 
-    def request_malformed(self, status: int, reason: str) -> Answer:
+    def request_malformed(self, server: HTTPServerProtocol, status: int, reason: str) -> Answer:
         """
         Answer bytes that are not a request.
         """
         self._recorder.malformed(status)
+        if self._access_log.wants(status):
+            self._access_log.write_refused(Parties(server.peer_host, node=self._node_id), status, reason)
         return error_answer(status, "malformed request" if status == 400 else reason, reason if status == 400 else "")
 
     # Gateway

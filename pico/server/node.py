@@ -66,10 +66,6 @@ PORTS = ("proxy", "upstream", "admin")
 #: Where other nodes are looked for when neither cluster.join nor cluster.gossip.bind_addr says so.
 GOSSIP_PORT = 8003
 
-#: Bytes of a response that the kernel takes while its client has no room for them; left alone it takes up to 4 MiB.
-#: With a quarter of this eight fast downloads at once are slower by a third.
-CLIENT_UNSENT = 1_048_576
-
 
 @attrs.frozen
 class Neighbours:
@@ -126,6 +122,7 @@ def make_server(
     supply = SupplySettings(
         idle_streams=config.upstream.idle_streams,
         idle_timeout=config.upstream.idle_stream_timeout,
+        max_waiting=config.upstream.max_waiting,
         limits=limits,
     )
     publication = Publication()
@@ -161,7 +158,7 @@ def make_server(
             ),
             pool=supply,
             max_tunnels=config.upstream.max_tunnels,
-            max_connections=config.upstream.max_tunnels + 1000,
+            max_connections=config.upstream.max_tunnels + config.upstream.max_handshakes,
             traffic=TrafficSettings(max_endpoints=config.admin.metrics.max_endpoints, keep=config.admin.metrics.keep),
         ),
         cache=cache,
@@ -256,7 +253,7 @@ def make_server(
         clock=clock,
         admin=_binding("admin", config.admin, admin_site, inherited),
         upstream=_binding("upstream", config.upstream, upstream_port, inherited),
-        proxy=_binding("proxy", config.proxy, proxy_port, inherited, CLIENT_UNSENT),
+        proxy=_binding("proxy", config.proxy, proxy_port, inherited, config.proxy.http.max_unsent_bytes),
         upstream_port=upstream_port,
         proxy_port=proxy_port,
         view=view,

@@ -43,12 +43,12 @@ class NodeView:
 
     def nodes(self) -> Sequence[NodeStatus]:
         """
-        This node and all others by their ids, so that whichever is asked shows the same.
+        This node, and all others by their ids.
         """
         status = "leaving" if self.leaving else "active"
         own = NodeStatus(self._node_id, status, self.proxy_addr, self.admin_addr, self.upstream_endpoints())
         others = self._others.entries if self._others is not None else ()
-        return sorted([own, *map(_status_of, others)], key=lambda node: node.id)
+        return [own, *sorted(map(_status_of, others), key=lambda node: node.id)]
 
     def upstream_endpoints(self) -> Mapping[str, int]:
         """

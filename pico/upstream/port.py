@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
 
 import attrs
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -30,6 +30,7 @@ from pico.net.http.gateway import Exchanger
 from pico.net.http.server import HTTPServerProtocol, ServerSettings
 from pico.net.turn import Turn
 from pico.net.websocket import WebSocketTransport
+from pico.tunnel.endings import why_ended
 from pico.tunnel.session import TunnelSession, TunnelSettings
 from pico.tunnel.supply import SupplySettings
 from pico.upstream.registry import Registry
@@ -168,7 +169,7 @@ class UpstreamPort:
         """
         self._connections -= 1
 
-    def request_malformed(self, status: int, reason: str) -> Answer:
+    def request_malformed(self, server: HTTPServerProtocol, status: int, reason: str) -> Answer:
         """
         Answer bytes that are not a request.
         """
@@ -326,7 +327,7 @@ class UpstreamPort:
                 "tunnel closed: {endpoint} from {peer}: {reason}",
                 endpoint=upstream.key.endpoint,
                 peer=upstream.address,
-                reason=_reason_text(reason),
+                reason=why_ended(reason, "the agent closed it"),
             )
 
         return closed
@@ -405,13 +406,9 @@ def _status_of(upstream: TunnelUpstream, now: float) -> TunnelStatus:
     )
 
 
-def _reason_text(reason: Failure) -> str:
-    """
-    Why a tunnel ended, in few words: Twisted's own for an ordinary end are long, and sound alarming.
-    """
-    if reason.check(ConnectionDone):
-        return "the agent closed it"
-    if type(reason.value) is ConnectionLost and reason.value.args:
-        text = str(reason.value.args[0])
-        return text[:1].lower() + text[1:]
-    return reason.getErrorMessage()
+def _peer_text(address: IAddress) -> str:
+    if isinstance(address, IPv6Address):
+        return f"[{address.host}]:{address.port}"
+    if isinstance(address, IPv4Address):
+        return f"{address.host}:{address.port}"
+    return str(address)

@@ -158,6 +158,14 @@ class AccessTests(SynchronousTestCase):
         self._answer()
         self.assertEqual(self.log.events, [])
 
+    def test_refused(self) -> None:
+        """
+        Bytes of a node that are no request are a line that names endpoint and tunnel.
+        """
+        self.world.say(self.node, b"s3cr3t\r\n\r\n")
+        self.assertEqual(self.log.said("proxy.http.access"), ["info: - - 400 e - (malformed request line)"])
+        self.assertEqual(self.log.events[0]["tunnel"], "198.51.100.9:8001")
+
     def test_warnings(self) -> None:
         """
         A service that fails is a warning that names it, with the access log or without; a node that goes is none.

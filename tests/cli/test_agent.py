@@ -37,13 +37,14 @@ class AgentTests(SynchronousTestCase):
             (["agent", "http", "e", "4000", "--connect.tls.cert", "x"], 2, "Pico trusts the certificates"),
             (["agent", "--connect.tls.cert=x", "--endpoints=e/4000"], 2, "Pico trusts the certificates"),
             (["agent", "--server.enabled=maybe", "--endpoints=e/4000"], 2, "'maybe' is neither true nor false"),
-            (["agent", "http", "e", "4000", "--connect.timeout", "5"], 1, "pico: --connect.timeout: '5' is not a"),
-            (["agent", "--connect.timeout", "5", "http", "e", "4000"], 1, "pico: --connect.timeout: '5' is not a"),
+            (["agent", "http", "e", "4000", "--connect.timeout", "5"], 2, "pico: --connect.timeout: '5' is not a"),
+            (["agent", "--connect.timeout", "5", "http", "e", "4000"], 2, "pico: --connect.timeout: '5' is not a"),
             (
                 ["agent", "--connect.url", "localhost", "http", "e", "4000"],
-                1,
+                2,
                 "--connect.url: 'localhost': write",
             ),
+            (["agent", "http", "e", "4000", "--connect.token-file", "/nonexistent"], 1, "cannot read /nonexistent"),
             (["agent", "start"], 1, "pico: no listeners configured"),
         ]:
             # What follows would run an agent for ever, were it not refused; so there is always one fault more.

@@ -55,29 +55,26 @@ class AgentOutputTests(SynchronousTestCase):
 
     def test_lines(self) -> None:
         """
-        What is exposed, and where; then a line a request.
+        What is exposed, and where, when the node has said it, and once; then a line a request.
         """
-        stream = io.StringIO()
-        config = AgentConfig(listeners=(ListenerConfig(endpoint_id="e", addr="4000"),))
-        output = AgentOutput(config, stream)
-        output.introduce()
-        self.assertIn("e  http://localhost:8000  ->  http://localhost:4000", stream.getvalue())
+        for port, shown in ((0, 8000), (9000, 9000)):
+            stream = io.StringIO()
+            listeners = tuple(ListenerConfig(endpoint_id=name, addr="4000") for name in ("e", "ee"))
+            output = AgentOutput(AgentConfig(listeners=listeners), stream)
+            self.assertEqual(stream.getvalue(), "")
+            output.event(AgentLost("e", "connection refused", 0.1))
+            for endpoint in ("e", "ee", "e"):
+                output.event(AgentConnected(endpoint, "http://localhost:8001", "n", port))
+                output.event(AgentLost("e", "the node closed the tunnel", 0.1))
+            base = f"http://localhost:{shown}"
+            lines = [
+                f"{name:2}  {base}  ->  http://localhost:4000   (curl {base} -H 'x-pico-endpoint: {name}')"
+                for name in ("e", "ee")
+            ]
+            self.assertEqual(stream.getvalue().splitlines(), lines)
         self.assertFalse(output.shows_requests)
         output.event(RequestServed("e", "GET", "/x", 502, 0.25, 7, "unreachable"))
         self.assertRegex(stream.getvalue(), r"502  GET     e/x  250\.0ms  7B  unreachable\n$")
-
-    def test_introduced_once(self) -> None:
-        """
-        The port that the first node says corrects the text; other nodes, which may have others, do not.
-        """
-        stream = io.StringIO()
-        output = AgentOutput(AgentConfig(listeners=(ListenerConfig(endpoint_id="e", addr="4000"),)), stream)
-        output.introduce()
-        for node, port in (("n0", 0), ("n1", 8080), ("n2", 8090), ("n1", 8080)):
-            output.event(AgentConnected("e", "http://n", node, port))
-        told = stream.getvalue()
-        self.assertEqual((told.count("e  http://localhost:8000 "), told.count("e  http://localhost:8080 ")), (1, 1))
-        self.assertNotIn("8090", told)
 
     def test_tunnels(self) -> None:
         """
@@ -88,7 +85,7 @@ class AgentOutputTests(SynchronousTestCase):
         output.event(AgentConnected("e", "http://n", "n1", 0, tunnels=1, wanted=1))
         output.event(AgentConnected("e", "http://n", "n1", 0, tunnels=2, wanted=3))
         for left in (2, 1, 0):
-            output.event(AgentLost("e", "gone.", 0.25, left))
+            output.event(AgentLost("e", "gone", 0.25, left))
         self.assertEqual(
             events.said("client"),
             [

@@ -50,6 +50,18 @@ def samples(leaf: Leaf) -> tuple[str, str, str]:
     return SAMPLES[kind]
 
 
+def compatible(leaves: Iterable[Leaf]) -> list[list[Leaf]]:
+    """
+    Settings that can all be given at once: without those that exclude others, and without those that are excluded.
+    """
+    every = list(leaves)
+    excluded = {(*leaf.path[:-1], leaf.setting.excludes) for leaf in every if leaf.setting.excludes}
+    return [
+        [leaf for leaf in every if not leaf.setting.excludes],
+        [leaf for leaf in every if leaf.path not in excluded],
+    ]
+
+
 def yaml_of(settings: Iterable[tuple[Path, str]]) -> tuple[str, dict[Path, int]]:
     """
     A YAML file with some settings, in the order of their sections.

@@ -62,6 +62,30 @@ class PlantedTests(SynchronousTestCase):
         self._check(AgentConfig, AGENT_FILE, AGENT_FAULTS)
 
 
+class WrongUseTests(SynchronousTestCase):
+    """
+    Whether it is the command line that has to be corrected.
+    """
+
+    def test_sources(self) -> None:
+        """
+        It is if a flag's value cannot be used; not if only the file, a variable or a file that a flag names cannot.
+        """
+        bad = {"grace_period": "soon"}
+        missing = {"connect.token_file": "/missing"}
+        for text, environment, flags, expected in (
+            ("grace_period: soon", {}, {}, False),
+            (None, {"PICO_GRACE_PERIOD": "soon"}, {}, False),
+            (None, {}, bad, True),
+            ("grace_period: soon", {"PICO_GRACE_PERIOD": "soon"}, bad, True),
+            (None, {}, missing, False),
+            (None, {}, {**missing, "connect.token": "t"}, True),
+        ):
+            with self.assertRaises(InvalidConfig) as caught:
+                load(AgentConfig, yaml_text=text, yaml_source="f", environment=environment, flags=flags)
+            self.assertEqual(caught.exception.wrong_use, expected, (text, environment, flags))
+
+
 class UnknownTests(SynchronousTestCase):
     """
     What an unknown name may mean.
@@ -97,6 +121,29 @@ class UnknownTests(SynchronousTestCase):
         path = ("proxy", "tls", "cert")
         self.assertNotEqual(why_absent(ServerConfig, path, [("proxy",)]), "")
         self.assertEqual(why_absent(ServerConfig, path, [("proxy",), ("proxy", "tls")]), "")
+
+    def test_what_excludes_another(self) -> None:
+        """
+        Two lists of which only one can hold are one fault, whichever source each comes from; an empty one is none.
+        """
+        text = "proxy:\n  access_log:\n    request_headers:\n      block_list: [a]\n      allow_list: [b]\n"
+        self.assertEqual(
+            faults_of(ServerConfig, text),
+            ["f:4: proxy.access_log.request_headers.block_list: cannot be set together with allow_list (f:5)"],
+        )
+        variable = "PICO_PROXY__ACCESS_LOG__REQUEST_HEADERS__BLOCK_LIST"
+        allowed = {"proxy.access_log.request_headers.allow_list": "b"}
+        problem = "cannot be set together with allow_list (--proxy.access-log.request-headers.allow-list)"
+        found = faults_of(ServerConfig, environment={variable: "a"}, flags=allowed)
+        self.assertEqual(found, [f"{variable}: {problem}"])
+        self.assertEqual(faults_of(ServerConfig, text, environment={variable: ""}), [])
+        listeners = (
+            "listeners:\n- endpoint_id: e\n  addr: 1\n  access_log:\n    response_headers:\n"
+            "      allow_list: [a]\n      block_list: [b]\n"
+        )
+        name = "listeners[0].access_log.response_headers.block_list"
+        found = faults_of(AgentConfig, listeners)
+        self.assertEqual(found, [f"f:7: {name}: cannot be set together with allow_list (f:6)"])
 
     def test_the_other_program(self) -> None:
         """

@@ -15,7 +15,7 @@ from pico.config.keys import Path, keys_of
 from pico.config.load import Loaded, load
 from pico.config.trees import PROGRAMS, Program
 from pico.config.values import convert, value_at
-from tests.config.support import samples, yaml_of
+from tests.config.support import compatible, samples, yaml_of
 
 #: The first wins.
 SOURCES = ("flags", "environment", "file")
@@ -52,8 +52,7 @@ class PrecedenceTests(SynchronousTestCase):
         """
         Of the sources that give a setting the first wins, and is named as its origin.
         """
-        for program in PROGRAMS:
-            settings = settings_of(program)
+        for program, settings in [(each, leaves) for each in PROGRAMS for leaves in compatible(settings_of(each))]:
             _, lines = yaml_of((leaf.path, "") for leaf in settings)
             for chosen in [each for count in range(4) for each in combinations(SOURCES, count)]:
                 loaded = load_from(program, [(leaf, leaf.path) for leaf in settings], chosen)

@@ -5,6 +5,7 @@ Tests for :mod:`pico.config.show`: a configuration with its origins.
 from __future__ import annotations
 
 import json
+from itertools import product
 
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,7 +17,7 @@ from pico.config.secret import SecretFile
 from pico.config.server import ServerConfig
 from pico.config.show import show_json, show_yaml
 from pico.config.trees import PROGRAMS
-from tests.config.support import samples, yaml_of
+from tests.config.support import compatible, samples, yaml_of
 
 AGENT = """\
 connect:
@@ -100,10 +101,8 @@ class YAMLTests(SynchronousTestCase):
         What is shown means the same configuration, for any value of any setting.
         """
         for program in PROGRAMS:
-            settings = [
-                leaf for leaf in keys_of(program.tree).leaves if not leaf.secret and not leaf.setting.kind.secret
-            ]
-            for number in range(3):
+            plain = [leaf for leaf in keys_of(program.tree).leaves if not leaf.secret and not leaf.setting.kind.secret]
+            for settings, number in product(compatible(plain), range(3)):
                 text, _ = yaml_of((leaf.path, samples(leaf)[number]) for leaf in settings)
                 loaded = load(program.tree, yaml_text=text, yaml_source="f")
                 again = load(program.tree, yaml_text=show_yaml(loaded), yaml_source="g")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pico.config.files import OpenFiles
 from pico.doctor.finding import Level
 from pico.doctor.limits import judge_open_files
 
@@ -22,14 +23,13 @@ class LimitTests(SynchronousTestCase):
         Too few are a warning, because not all connections will be used; far too few are a failure.
         """
         any_number = float("inf")
-        for soft, hard, level, text, advice in (
-            (1000, 1000, OK, "1,000 allowed, 1,000 needed", ""),
-            (any_number, any_number, OK, "any number allowed", ""),
-            (999, 2000, WARN, "999 allowed", "(ulimit -n 1000;"),
-            (999, 999, WARN, "999 allowed", "as root: ulimit -n 1000"),
-            (20, 999, FAIL, "20 allowed", "or lower a.b"),
+        for limit, level, text, advice in (
+            (1000, OK, "1,000 allowed, 1,000 needed", ""),
+            (any_number, OK, "any number allowed", ""),
+            (999, WARN, "999 allowed, but the settings let 1,000", "as root: ulimit -n 1000"),
+            (20, FAIL, "20 allowed", "or lower a.b"),
         ):
-            finding = judge_open_files(soft, hard, 1000, "a.b")
+            finding = judge_open_files(limit, OpenFiles(1000, "a.b"))
             self.assertEqual(finding.level, level)
             self.assertIn(text, finding.text)
             self.assertIn(advice, finding.advice)

@@ -187,6 +187,17 @@ class LogWriterTests(SynchronousTestCase):
         self.assertEqual(self.lines[4:], ["warn p: a: down (2) ... repeated 1,001 times in the last 10 s"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_folded_by_client(self) -> None:
+        """
+        Where nothing is said of an endpoint, clients are told apart.
+        """
+        log = Logger(namespace="p", observer=self._writer(repeat_limit=1))
+        for client in ("a", "b", "a"):
+            log.info("refused {client}", client=client)
+        self.clock.advance(WINDOW)
+        told = "info p: refused a ... repeated 1 times in the last 10 s"
+        self.assertEqual(self.lines, ["info p: refused a", "info p: refused b", told])
+
     def test_folded_steadily(self) -> None:
         """
         For as long as it goes on, each window has its few lines and its count, and the timer is one.

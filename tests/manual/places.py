@@ -13,7 +13,7 @@ import attrs
 PORTS = (443, 4000, 5000, 8000, 8001, 8002, 8003, 8443, 9090)
 
 #: Directories of the system that pages write to.
-ROOTS = ("etc", "opt", "var/log")
+ROOTS = ("etc", "opt", "run", "var/log")
 
 _PORT = re.compile(rf"(?<![\w.])({'|'.join(map(str, PORTS))})(?![\w.]*\w)")
 _ROOT = re.compile(rf"""(?:(?<=^)|(?<=[\s'"=:(<>]))/({"|".join(ROOTS)})(?=/|\b)""", re.MULTILINE)

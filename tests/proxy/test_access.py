@@ -112,6 +112,39 @@ class AccessTests(SynchronousTestCase):
         return [line.partition(b": ")[2] for line in lines if line.lower().startswith(b"x-request-id:")]
 
 
+class RefusedTests(AccessTests):
+    """
+    What is no request.
+    """
+
+    def test_refused(self) -> None:
+        """
+        What cannot be read, what is too large and what comes too slowly are a line with the client, and without a
+        byte of what was sent.
+        """
+        for sent, seconds, line in (
+            (b"GET /s3cr3t\r\nX: s3cr3t\r\n\r\n", 0, "400 - 192.0.2.7 (malformed request line)"),
+            (b"GET / HTTP/1.1\r\nX: " + b"s3cr3t" * 200_000, 0, "431 - 192.0.2.7 (head too large)"),
+            (b"GET / HTTP/1.1\r\nX: s3cr3t", 11, "408 - 192.0.2.7 (request head not received in time)"),
+            (b"GET / HTTP/9.9\r\nX: s3cr3t\r\n\r\n", 0, "505 - 192.0.2.7 (HTTP version not supported)"),
+        ):
+            self.log.events.clear()
+            client = self._client()
+            self.world.say(client, sent)
+            self.world.clock.advance(seconds)
+            level = "warn" if line.startswith("5") else "info"
+            self.assertEqual(self.log.said("proxy.access"), [f"{level}: - - {line}"])
+            self.assertNotIn("s3cr3t", repr(self.log.events))
+
+    def test_disabled(self) -> None:
+        """
+        Without an access log there is none.
+        """
+        self.port = self._port(enabled=False)
+        self.world.say(self._client(), b"nonsense\r\n\r\n")
+        self.assertEqual(self.log.said("proxy.access"), [])
+
+
 class IdTests(AccessTests):
     """
     Ids of requests.

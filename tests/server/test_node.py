@@ -15,6 +15,7 @@ from pico.agent.events import AgentConnected
 from pico.config.sections import AccessLog
 from pico.config.server import Admin, Cluster, Gossip, Proxy, ProxyHTTP, ServerConfig, Upstream
 from pico.errors import ConfigError, ListenError
+from pico.wire.yamux.limits import Limits as YamuxLimits
 from tests.server.support import ADMIN, GOSSIP, PROXY, UPSTREAM, Peer, Service, World, request_bytes
 
 
@@ -454,6 +455,25 @@ class UpstreamSettingsTests(NodeTestCase):
         self.world.agent(Service(), "g")
         self.assertEqual(self.world.status("/status/upstream/endpoints"), {"e": 1, "f": 1})
         self.assertEqual(self.world.number('pico_upstreams_refused_total{status="503"}'), 1)
+
+    def test_max_handshakes(self) -> None:
+        """
+        ``max_handshakes``: connections besides the tunnels; more are closed and counted.
+        """
+        self.begin(max_tunnels=1, max_handshakes=2)
+        asking = [self.world.client(UPSTREAM) for _ in range(3)]
+        self.assertEqual([each.lost is None for each in asking], [True, True, False])
+        self.assertEqual(self.world.number("pico_upstreams_connections_refused_total"), 1)
+
+    def test_max_waiting(self) -> None:
+        """
+        ``max_waiting``: requests for which no stream can be offered to the agent any more.
+        """
+        self.begin(max_waiting=3)
+        self.world.network.cut(self.world.host, self.world.network.host("agent-1"))
+        offered = [self.world.get() for _ in range(YamuxLimits().max_unacked + 3)]
+        self.assertEqual({each.status for each in offered}, {0})
+        self.assertEqual(self.world.get().status, 503)
 
     def test_keepalive(self) -> None:
         """

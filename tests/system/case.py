@@ -276,14 +276,18 @@ class Scene:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def pico(*arguments: str, timeout: float = DEADLINE) -> subprocess.CompletedProcess[str]:
+def pico(
+    *arguments: str, timeout: float = DEADLINE, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """
     Run a command of Pico to its end.
     """
-    return run([*PICO, *arguments], timeout=timeout)
+    return run([*PICO, *arguments], timeout=timeout, environment=environment)
 
 
-def run(command: Sequence[str], timeout: float = DEADLINE) -> subprocess.CompletedProcess[str]:
+def run(
+    command: Sequence[str], timeout: float = DEADLINE, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """
     Run a command to its end.
     """
@@ -292,7 +296,7 @@ def run(command: Sequence[str], timeout: float = DEADLINE) -> subprocess.Complet
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        env=clean_environment(),
+        env=clean_environment(environment),
         cwd=ROOT,
         timeout=timeout,
         check=False,

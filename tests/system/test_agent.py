@@ -64,6 +64,11 @@ class AgentTests(SystemTestCase):
         node = self.scene.node({"upstream.bind_addr": f"127.0.0.1:{port}"})
         node.wait_for_tunnels("e")
         self.assertEqual(node.fetch("/x").status, 200)
+        # Only the node knows where clients call it.
+        url = f"http://127.0.0.1:{node.proxy}"
+        self.assertEqual(re.findall(r"\(curl (\S+) -H 'x-pico-endpoint: e'\)", agent.log), [url])
+        node.program.terminate()
+        agent.wait_for_log(r"e: the node closed the tunnel; dialling again in [\d.]+s\n")
 
     def test_final_refusal(self) -> None:
         """

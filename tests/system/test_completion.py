@@ -27,6 +27,8 @@ LINES: Sequence[tuple[str, str]] = (
     ("pico server --config.path=exam\t", "server --config.path=example.yaml"),
     ("pico agent --connect.url http://localhost:8001 st\t", "agent --connect.url http://localhost:8001 start"),
     ("pico help status up\tt\t", "help status upstream tunnels"),
+    ("pico config check exam\t", "config check example.yaml"),
+    ("pico config check ser\texam\t", "config check server example.yaml"),
     ("pico completion zs\t", "completion zsh"),
 )
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
+import resource
 import shlex
 import shutil
 import signal
@@ -278,6 +280,19 @@ class ServerTests(DaemonTestCase):
         self.scene.agent(node, "e", service.port)
         self.assertEqual(node.fetch("/x").status, 200)
 
+    def test_max_unsent_bytes(self) -> None:
+        """
+        ``proxy.http.max_unsent_bytes`` is what the system keeps for a client, on a socket that was passed as well;
+        0 takes back what the node before has set.
+        """
+        systemd = self.systemd("proxy")
+        for written, limit in (("64KiB", 65_536), ("0", 0)):
+            node = SupervisedNode(systemd, {"proxy.http.max_unsent_bytes": written}, self.command)
+            held = systemd.sockets["proxy"].getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+            self.assertEqual(held, limit)
+            node.program.terminate()
+            self.assertEqual(node.program.wait(), 0)
+
     def test_wrong_sockets(self) -> None:
         """
         A socket that it cannot use keeps a node from starting, with one line that says why, and status 1.
@@ -297,6 +312,19 @@ class ServerTests(DaemonTestCase):
         program = systemd.start("node", self.command)
         self.assertEqual(program.wait(), 1)
         self.assertIn('"proxy" (descriptor 3) is not a TCP socket', program.log)
+
+    def test_open_files(self) -> None:
+        """
+        A node raises its limit of open files as far as it may, and says in one line if that is not enough.
+        """
+        few = {"proxy.http.max_connections": 50, "upstream.max_tunnels": 20, "upstream.max_handshakes": 5}
+        for settings, warnings in ((few, 0), ({**few, "upstream.max_tunnels": 620}, 1)):
+            limited = ["/bin/sh", "-c", 'ulimit -Sn 400; ulimit -Hn 800; exec "$@"', "sh", *self.command]
+            node = Node(self.scene, {**settings, "admin.max_connections": 100}, command=limited)
+            soft, hard = resource.prlimit(node.program.pid, resource.RLIMIT_NOFILE)
+            self.assertEqual((soft, hard), (800, 800))
+            told = re.findall("open files: 800 allowed, but the settings let 807 be needed; raise", node.program.log)
+            self.assertEqual(len(told), warnings, node.program.log)
 
     def test_second_signal(self) -> None:
         """
@@ -356,7 +384,7 @@ class ServerTests(DaemonTestCase):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             for arguments, status, text in (
                 ([f"--admin.bind-addr=127.0.0.1:{taken.getsockname()[1]}"], 1, "address already in use"),
-                (["--proxy.bind-addr=nonsense"], 1, "nonsense"),
+                (["--proxy.bind-addr=nonsense"], 2, "nonsense"),
                 (["--config.path=/nonexistent.yaml"], 1, "/nonexistent.yaml"),
                 (["--no-such-flag"], 2, "no-such-flag"),
             ):

@@ -6,9 +6,13 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
+
+import trustme
 
 from tests.system.case import SystemTestCase, pico
 from tests.system.processes import free_port
@@ -22,11 +26,13 @@ class Answering:
     :ivar heard: the last request.
     """
 
-    def __init__(self, answer: bytes | None) -> None:
+    def __init__(self, answer: bytes | None, tls: ssl.SSLContext | None = None) -> None:
         """
         :param answer: ``None`` to say nothing, and to leave connections open.
+        :param tls: to be spoken, if given.
         """
         self._answer = answer
+        self._tls = tls
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._kept: list[socket.socket] = []
         self.port: int = self._listening.getsockname()[1]
@@ -48,6 +54,12 @@ class Answering:
                 if self._answer is None:
                     self._kept.append(connection)
                     continue
+                if self._tls is not None:
+                    try:
+                        connection = self._tls.wrap_socket(connection, server_side=True)
+                    except OSError:
+                        # Somebody did not trust us.
+                        continue
                 with closing(connection):
                     data = heard = connection.recv(65_536)
                     while data and b"\r\n\r\n" not in heard:
@@ -285,6 +297,41 @@ class DoctorTests(SystemTestCase):
         found = self.look("agent", f"--connect.url=http://127.0.0.1:{server.port}", status=0)
         self.assertEqual(found["endpoint pico-doctor"], ("ok", "the node would accept it"))
         self.assertRegex(found["clock"][1], r"^[\d,]+s ahead of that of the node$")
+
+    def test_tls(self) -> None:
+        """
+        A node behind TLS is looked at as the agent will: what is wrong with its certificate is told apart, each with
+        what to do about it.
+        """
+        authority = trustme.CA()
+        trusted = {"SSL_CERT_FILE": str(self.scene.directory / "authority.pem")}
+        authority.cert_pem.write_to_path(trusted["SSL_CERT_FILE"])
+        past = datetime(2001, 2, 3, tzinfo=UTC)
+        good = authority.issue_cert("localhost")
+        itself = trustme.LeafCert(authority.private_key_pem.bytes(), authority.cert_pem.bytes(), [])
+        for certificate, environment, text, advice in (
+            (good, trusted, "", ""),
+            (good, {}, "unable to get local issuer certificate", "SSL_CERT_FILE"),
+            (itself, {}, "self-signed certificate", "SSL_CERT_FILE"),
+            (authority.issue_cert("localhost", not_after=past), trusted, "certificate has expired", "renewed"),
+            (authority.issue_cert("other.test"), trusted, "not valid for 'localhost'", "the name that it is for"),
+        ):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificate.configure_cert(context)
+            server = Answering(refusal("400 Bad Request", "x", "Sec-WebSocket-Version: 13"), context)
+            self.addCleanup(server.close)
+            flags = ["doctor", "agent", f"--connect.url=https://localhost:{server.port}", "--output=json"]
+            result = pico(*flags, environment=environment)
+            found = {each["subject"]: each for each in json.loads(result.stdout)["findings"]}
+            self.assertEqual((result.returncode, result.stderr), (1 if text else 0, ""), result.stdout)
+            self.assertEqual(found["node"]["level"], "fail" if text else "ok")
+            self.assertIn(text, found["node"]["text"])
+            self.assertIn(advice, found["node"]["advice"])
+            self.assertEqual("endpoint pico-doctor" in found, not text)
+        plain = Answering(refusal("400 Bad Request", "x"))
+        self.addCleanup(plain.close)
+        found = self.look("agent", f"--connect.url=https://localhost:{plain.port}", status=1)
+        self.assertIn("does not speak TLS", found["node"][1])
 
     def test_silence(self) -> None:
         """

@@ -72,12 +72,12 @@ CASES: Mapping[str, Sequence[Use]] = {
         Use(
             "--endpoints=x/4000 --connect.url=http://127.0.0.1:{free}",
             # Only what comes later is written by something that signals reach.
-            until=r"(?s)x  \S+:8000  ->  \S+:4000 +\(curl .*dialling again",
+            until=r"x: cannot connect to .*dialling again",
         ),
         wrong("", "nothing to expose"),
         wrong("--endpoints=x", "Invalid value for '--endpoints': 'x' is not ENDPOINT/ADDR"),
         wrong("htp x 4000", "No such command 'htp'. Did you mean 'http'"),
-        Use("--endpoints=x/1 --connect.url=nonsense", 1, "", "^pico: .*nonsense.*\n$"),
+        Use("--endpoints=x/1 --connect.url=nonsense", 2, "", "^pico: .*nonsense.*\n$"),
     ),
     "agent http": (
         Use("x 127.0.0.1:{service} " + _TO, until="x: connected to"),
@@ -96,7 +96,7 @@ CASES: Mapping[str, Sequence[Use]] = {
     "server": (
         Use(_BIND, until="ready: proxy"),
         Use(_BIND + " --proxy.bind-addr=127.0.0.1:{proxy}", 1, "", "pico: cannot listen on .*proxy.bind_addr"),
-        Use("--log.level=loud", 1, "", "^pico: --log.level: 'loud' is not one of .*\n$"),
+        Use("--log.level=loud", 2, "", "^pico: --log.level: 'loud' is not one of .*\n$"),
         wrong("--proxy.bind-adr=:1", "No such option '--proxy.bind-adr'. Did you mean '--proxy.bind-addr'"),
         wrong("--log.level", "Option '--log.level' requires an argument"),
     ),

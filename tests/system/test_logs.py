@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from tests.system.case import Node, Scene, Settings, SystemTestCase, flags, pico
+from tests.system.case import Node, Scene, Settings, SystemTestCase, flags, pico, run
 from tests.system.http_client import Client, Response, fetch, request_bytes
 from tests.system.processes import PICO, ROOT, Program, eventually, free_port
 from tests.system.services import HTTPService
@@ -27,6 +27,12 @@ from tests.system.test_daemon import TWISTD
 LOGROTATE = shutil.which("logrotate", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 Record = dict[str, object]
+
+#: What an agent begins with.
+UPGRADE = (
+    b"GET /pico/v1/upstream/e HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 class DetachedNode:
@@ -329,17 +335,6 @@ class FileTests(SystemTestCase):
         eventually(lambda: len(self._ids([path])) == 10, "ten lines in the new file")
         self.assertEqual(len(self._ids([path.with_name("node.log.1")])), 10)
 
-    def test_twistd(self) -> None:
-        """
-        Under twistd, which has a log of its own, the signal does no harm, and the access log is written.
-        """
-        node = Node(self.scene, {}, command=TWISTD)
-        node.program.signal(signal.SIGUSR1)
-        node.fetch("/?token=s3cr3t", endpoint="nobody", headers=[("X-Request-Id", "r1")])
-        node.program.wait_for_log(r"\[proxy\.access#warn\] GET /\?token=\*{8} 502 nobody .* id=r1\n")
-        node.program.terminate()
-        self.assertEqual(node.program.wait(), 0)
-
     def test_cannot_be_opened(self) -> None:
         """
         One line names file and setting; the status is 1.
@@ -349,6 +344,127 @@ class FileTests(SystemTestCase):
             result = pico(*command, f"--log.path={path}")
             self.assertEqual(result.returncode, 1)
             self.assertEqual(result.stderr, f"pico: log.path: cannot open {path}: no such file or directory\n")
+
+
+class TwistdTests(SystemTestCase):
+    """
+    The log under twistd, which has one of its own.
+    """
+
+    def _ask(self, node: Node, name: str) -> None:
+        node.fetch("/?token=s3cr3t", endpoint="nobody", headers=[("X-Request-Id", name)])
+
+    def test_settings(self) -> None:
+        """
+        Form, level and folding are those of the settings; what twistd says of itself is not of interest.
+        """
+        settings = {"log.format": "json", "log.repeat_limit": 2}
+        node = Node(self.scene, settings, command=TWISTD)
+        # A signal that somebody sends to all nodes alike.
+        node.program.signal(signal.SIGUSR1)
+        self._ask(node, "r1")
+        node.program.wait_for_log("r1")
+        for _ in range(20):
+            with Client(node.upstream) as agent:
+                agent.send(UPGRADE)
+                agent.receive_exactly(len(b"HTTP/1.1 101"))
+        node.program.terminate()
+        self.assertEqual(node.program.wait(), 0)
+        written = records(node.program.log)
+        self.assertEqual(
+            [(record["path"], record["status"]) for record in written if record["subsystem"] == "proxy.access"],
+            [("/?token=********", 502)],
+        )
+        connected = [record for record in written if str(record["message"]).startswith("tunnel connected: e")]
+        self.assertLess(len(connected), 20)
+        self.assertEqual(sum(cast(int, record.get("repeated", 1)) for record in connected), 20)
+        self.assertIn("drained", [record["message"] for record in written])
+
+    def test_file(self) -> None:
+        """
+        A file is opened anew on SIGUSR1, and what comes at the end is in it.
+        """
+        path = self.scene.directory / "node.log"
+        ports = {name: free_port() for name in ("proxy", "upstream", "admin")}
+        settings = {f"{name}.bind_addr": f"127.0.0.1:{port}" for name, port in ports.items()}
+        program = self.scene.start("node", [*TWISTD, *flags({**settings, "log.path": path})])
+        eventually(lambda: fetch(ports["admin"], "/ready").status == 200, "the node to be ready")
+        eventually(lambda: " info  server: " in path.read_text(), "the line that says so")
+        moved = path.with_suffix(".1")
+        path.rename(moved)
+        program.signal(signal.SIGUSR1)
+        eventually(path.exists, "a new file")
+        program.terminate()
+        self.assertEqual(program.wait(), 0)
+        self.assertIn(" info  server:       drained\n", path.read_text())
+        self.assertEqual(program.log, "")
+
+    def test_background(self) -> None:
+        """
+        In the background the lines are in twistd.log, where the command was given, unless a setting says otherwise.
+        """
+        directory, other = self.scene.directory / "here", self.scene.directory / "there"
+        directory.mkdir()
+        other.mkdir()
+        port, pid = free_port(), directory / "pid"
+        settings = {"proxy.bind_addr": "127.0.0.1:0", "upstream.bind_addr": "127.0.0.1:0"}
+        program = self.scene.start(
+            "twistd",
+            [
+                TWISTD[0],
+                f"--pidfile={pid}",
+                f"--rundir={other}",
+                "pico",
+                *flags({**settings, "admin.bind_addr": f"127.0.0.1:{port}", "log.format": "json"}),
+            ],
+            cwd=directory,
+        )
+        self.assertEqual(program.wait(), 0)
+        daemon = int(eventually(lambda: pid.exists() and pid.read_text(), "the node's id"))
+        try:
+            eventually(lambda: fetch(port, "/ready").status == 200, "the node to be ready")
+            log = directory / "twistd.log"
+            eventually(lambda: "ready" in log.read_text(), "the line that says so")
+            log.rename(directory / "moved")
+            os.kill(daemon, signal.SIGUSR1)
+            eventually(log.exists, "a new file")
+        finally:
+            os.kill(daemon, signal.SIGTERM)
+        eventually(lambda: not pid.exists(), "the node to end")
+        eventually(lambda: records(log.read_text())[-1]["message"] == "drained", "the last line")
+
+    def test_twistd_was_told(self) -> None:
+        """
+        Where twistd is told itself where to log, it does so its way.
+        """
+        path = self.scene.directory / "twistd.log"
+        others = self.scene.directory / "pico.log"
+        settings = {"log.path": others, "log.format": "json"}
+        for options in (["--logfile=-"], ["--logger=twisted.logger.STDLibLogObserver"], [f"--logfile={path}"]):
+            with self.subTest(options):
+                ports = {name: free_port() for name in ("proxy", "upstream", "admin")}
+                binds = {f"{name}.bind_addr": f"127.0.0.1:{port}" for name, port in ports.items()}
+                command = [*TWISTD[:-1], *options, TWISTD[-1], *flags({**binds, **settings})]
+                program = self.scene.start("node", command)
+                eventually(lambda: fetch(ports["admin"], "/ready").status == 200, "the node to be ready")  # noqa: B023
+                program.signal(signal.SIGUSR1)
+                fetch(ports["proxy"], "/?token=s3cr3t", endpoint="nobody", headers=[("X-Request-Id", "r1")])
+                program.terminate()
+                self.assertEqual(program.wait(), 0)
+                self.assertFalse(others.exists())
+                if options == ["--logfile=-"]:
+                    self.assertRegex(program.log, r"\[proxy\.access#warn\] GET /\?token=\*{8} 502 nobody .* id=r1\n")
+        written = "".join(each.read_text() for each in self.scene.directory.glob("twistd.log*"))
+        self.assertRegex(written, r"\[proxy\.access#warn\] GET /")
+
+    def test_cannot_be_opened(self) -> None:
+        """
+        One line names file and setting; the status is 1.
+        """
+        path = self.scene.directory / "missing" / "pico.log"
+        result = run([*TWISTD, f"--log.path={path}"])
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stderr, f"pico: log.path: cannot open {path}: no such file or directory\n")
 
 
 class SecretTests(SystemTestCase):
@@ -439,6 +555,23 @@ class FloodTests(SystemTestCase):
                 client.send(request_bytes("GET", "/"))
                 statuses[client.response().status] += 1
         return statuses
+
+    def test_malformed(self) -> None:
+        """
+        Those who send what is no request are in the access log, and do not fill it.
+        """
+        node = self.scene.node({"log.format": "json"})
+        for _ in range(100):
+            with Client(node.proxy) as client:
+                client.send(b"GET /s3cr3t\r\n\r\n")
+                self.assertEqual(client.response().status, 400)
+        node.program.terminate()
+        self.assertEqual(node.program.wait(), 0)
+        told = requests_in(node.program.log, "proxy.access")
+        self.assertEqual({(each["client"], "s3cr3t" in str(each)) for each in told}, {("127.0.0.1", False)})
+        self.assertEqual((told[0]["status"], told[0]["reason"]), (400, "malformed request line"))
+        self.assertEqual(sum(cast(int, each.get("repeated", 1)) for each in told), 100)
+        self.assertLess(len(told), 100)
 
     def test_dead_service(self) -> None:
         """

@@ -58,7 +58,7 @@ class EchoService:
         server.send_head(200, b"OK", [b"Content-Type: application/octet-stream"], length=length)
         return _Echo(server)
 
-    def request_malformed(self, status: int, reason: str) -> Answer:
+    def request_malformed(self, server: HTTPServerProtocol, status: int, reason: str) -> Answer:
         """
         Answer bytes that are not a request.
         """

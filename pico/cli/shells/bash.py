@@ -37,6 +37,14 @@ _pico_choices() {
     esac
 }
 
+# Whether the argument of a command may be a file.
+_pico_takes_file() {
+    case $1 in
+@files@
+    *) return 1 ;;
+    esac
+}
+
 # What the value of a flag may be: words, "/" for a file, "*" for anything; nothing for a flag without a value.
 _pico_values() {
     case "$1 $2" in
@@ -46,7 +54,7 @@ _pico_values() {
 }
 
 _pico() {
-    local IFS=$' \\t\\n' path=pico found= flag= argument= prefix= word index=1
+    local IFS=$' \\t\\n' path=pico found= flag= argument= files= prefix= word index=1
     local current=${COMP_WORDS[COMP_CWORD]}
     COMPREPLY=()
     while [ "$index" -lt "$COMP_CWORD" ]; do
@@ -99,10 +107,16 @@ _pico() {
     *)
         _pico_commands "$path"
         [ -n "$found$argument" ] || _pico_choices "$path"
-        [ -n "$found" ] || _pico_flags "$path"
+        ! _pico_takes_file "$path" || files=yes
+        [ -n "$found$files" ] || _pico_flags "$path"
         ;;
     esac
     COMPREPLY=($(compgen -W "$found" -- "$current"))
+    if [ -n "$files" ]; then
+        compopt -o filenames 2>/dev/null
+        IFS=$'\\n'
+        COMPREPLY+=($(compgen -f -- "$current"))
+    fi
 }
 
 complete -F _pico pico
@@ -118,6 +132,7 @@ def bash_script(words: Words) -> str:
         "commands": _table((each, [below.path[-1] for below in each.commands]) for each in every),
         "flags": _table((each, [name for flag in each.flags for name in flag.names]) for each in every),
         "choices": _table((each, each.choices) for each in every),
+        "files": "\n".join(f"    {_quoted(each)}) return 0 ;;" for each in every if each.file),
         "values": "\n".join(_values(each) for each in every if any(flag.value for flag in each.flags)),
     }
     script = _SCRIPT

@@ -58,6 +58,8 @@ def _lines(command: Words) -> Iterator[str]:
         yield f"{at} -a {_quoted(below.path[-1])} -d {_quoted(below.help)}"
     if command.choices:
         yield f"{at} -a {_quoted(' '.join(command.choices))}"
+    if command.file:
+        yield f"{at} -F"
     for flag in command.flags:
         names = " ".join(f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in flag.names)
         yield f"{at} {names}{_value(flag)} -d {_quoted(flag.help)}"

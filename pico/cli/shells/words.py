@@ -4,12 +4,12 @@ What can be typed behind ``pico``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import attrs
 import click
 
-from pico.cli.command import HELP_FLAGS
+from pico.cli.command import HELP_FLAGS, Argument
 from pico.cli.options import TreeOption
 
 
@@ -38,6 +38,7 @@ class Words:
 
     :ivar path: the words that lead to it, ``pico`` first.
     :ivar choices: the words that its argument may be; empty for any, and for commands without one.
+    :ivar file: whether its argument may name a file.
     """
 
     path: tuple[str, ...]
@@ -45,6 +46,7 @@ class Words:
     flags: tuple[Flag, ...] = ()
     commands: tuple[Words, ...] = ()
     choices: tuple[str, ...] = ()
+    file: bool = False
 
     def all(self) -> Iterator[Words]:
         """
@@ -82,13 +84,18 @@ def _words(command: click.Command, ctx: click.Context) -> Words:
         help=command.get_short_help_str(100),
         flags=tuple(_flags(command, ctx)),
         commands=tuple(below),
-        choices=tuple(
-            str(choice)
-            for param in command.params
-            if isinstance(param, click.Argument) and isinstance(param.type, click.Choice)
-            for choice in param.type.choices
-        ),
+        choices=tuple(choice for param in command.params for choice in _choices(param)),
+        file=any(isinstance(param, Argument) and param.file for param in command.params),
     )
+
+
+def _choices(argument: click.Parameter) -> Sequence[str]:
+    """
+    The words that an argument may be.
+    """
+    if isinstance(argument, click.Argument) and isinstance(argument.type, click.Choice):
+        return [str(choice) for choice in argument.type.choices]
+    return argument.words if isinstance(argument, Argument) else ()
 
 
 def _path(ctx: click.Context) -> tuple[str, ...]:

@@ -35,6 +35,8 @@ def _function(command: Words) -> str:
         return _group(command, flags)
     # With a message in the place of no words zsh would list a flag that it could insert.
     rest = f"1:word:({' '.join(command.choices)})" if command.choices else "*: :()"
+    if command.file:
+        rest = f"*:file:{{compadd -- {' '.join(command.choices)}; _files}}" if command.choices else "*:file:_files"
     return f"\n{_name(command)}() {{\n    _arguments -S{_lines([*flags, _quoted(rest)])}\n}}\n"
 
 

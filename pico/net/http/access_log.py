@@ -1,5 +1,5 @@
 """
-The access log: a line for every exchange that is over.
+The access log: a line for every exchange that is over, and for what was refused before it could become one.
 
 Nothing of it is made if its level is not written. Its events do not go through a :class:`twisted.logger.Logger`, which
 would cost more than all the rest, but to the same publisher. They hold the exchange, and become a record when somebody
@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import cast
 
 import attrs
-from twisted.logger import ILogObserver, LogLevel, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 
 from pico.log.escape import cut, text_of
 from pico.log.levels import Threshold
@@ -128,6 +128,29 @@ class AccessLog:
                     RECORD: _Ended(self, exchange, now, parties),
                 }
             )
+
+    def write_refused(self, parties: Parties, status: int, reason: str) -> None:
+        """
+        Write about bytes that were refused before they were a request, of which nothing is written. To be called if
+        :meth:`wants`. Such lines cost a stranger next to nothing, so they are folded as all that is said again and
+        again.
+
+        :param reason: one of few texts.
+        """
+        level = self._failed if status >= 500 else self._usual
+        if level is not None:
+            # In the columns of a request's line.
+            who = "{endpoint} {client}" if parties.endpoint else "- {client}"
+            event: LogEvent = {
+                "log_level": level,
+                "log_namespace": self._subsystem,
+                "log_time": time.time(),
+                "log_format": f"- - {{status}} {who} ({{reason}})",
+                "status": status,
+                "reason": reason,
+            }
+            told = attrs.asdict(parties, filter=lambda _, value: bool(value))
+            self._publish({**event, "client": "-", **told})
 
     def record(self, exchange: Exchange, now: float, parties: Parties) -> AccessRecord:
         """

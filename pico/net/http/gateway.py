@@ -205,7 +205,7 @@ class Application(Protocol):
         A client's connection is gone.
         """
 
-    def request_malformed(self, status: int, reason: str) -> Answer:
+    def request_malformed(self, server: HTTPServerProtocol, status: int, reason: str) -> Answer:
         """
         Word the answer to bytes that are not a request; the connection closes after it.
         """

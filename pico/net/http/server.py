@@ -469,7 +469,7 @@ class HTTPServerProtocol:
             # The head was fine and the body is not: the exchange knows whether a response has begun.
             exchange.client_failed(status, reason)
         elif not self._core.response_started:
-            answer = self._application.request_malformed(status, reason)
+            answer = self._application.request_malformed(self, status, reason)
             self.answer(attrs.evolve(answer, close=True))
         else:
             self.abort()
@@ -504,7 +504,7 @@ class HTTPServerProtocol:
             if self._exchange is not None:
                 self._exchange.timed_out()
         elif phase is _HEAD:
-            answer = self._application.request_malformed(408, "request head not received in time")
+            answer = self._application.request_malformed(self, 408, "request head not received in time")
             self.answer(attrs.evolve(answer, close=True))
         elif phase is _LINGER:
             self.abort()

@@ -65,6 +65,10 @@ class WordsTests(SynchronousTestCase):
         """
         self.assertEqual(self.all[("completion",)].choices, ("bash", "zsh", "fish"))
         self.assertEqual(self.all[("agent", "http")].choices, ())
+        for name in ("check", "show"):
+            words = self.all[("config", name)]
+            self.assertEqual((words.choices, words.file), (("server", "agent"), True))
+        self.assertFalse(self.all[("completion",)].file)
 
     def test_help_has_no_flags(self) -> None:
         """

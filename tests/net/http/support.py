@@ -205,7 +205,7 @@ class World:
     def request_received(self, server: HTTPServerProtocol, head: RequestHead) -> Exchanger | None:
         return Exchange(self, server, head, self.clock.seconds()).start()
 
-    def request_malformed(self, status: int, reason: str) -> Answer:
+    def request_malformed(self, server: HTTPServerProtocol, status: int, reason: str) -> Answer:
         return error_answer(status, reason)
 
     # Gateway

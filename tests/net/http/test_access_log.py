@@ -113,6 +113,26 @@ class AccessLogTests(SynchronousTestCase):
         self.assertEqual((event["log_level"], event["log_namespace"]), (LogLevel.info, "a"))
         self.assertEqual(formatEvent(event), "GET /x?y=1 200 e c 250.0ms 2B")
 
+    def test_refused(self) -> None:
+        """
+        What was refused before it was a request has a line in the same columns, at the same levels, which is folded
+        as all lines are that are not about requests.
+        """
+        for settings, usual, failed in LEVELS:
+            log = AccessLog(settings, "a", self.log)
+            for status, level in ((400, usual), (501, failed)):
+                log.write_refused(Parties("c", "e"), status, "too odd")
+                levels = [event["log_level"].name for event in self.log.events]
+                self.assertEqual(levels, [level] if level else [], (settings, status))
+                self.log.events.clear()
+        log = AccessLog(AccessLogSettings(redaction=REDACTION), "a", self.log)
+        for parties in (Parties("c", node="n"), Parties("", "e", "t", "s")):
+            log.write_refused(parties, 400, "too odd")
+        self.assertEqual(self.log.said("a"), ["info: - - 400 - c (too odd)", "info: - - 400 e - (too odd)"])
+        told = [{name: event.get(name) for name in ("client", "node", "status", "reason")} for event in self.log.events]
+        self.assertEqual(told[0], {"client": "c", "node": "n", "status": 400, "reason": "too odd"})
+        self.assertEqual(self.log.records(), [])
+
     def test_complete(self) -> None:
         """
         A request that went well, with all that is known of it.
