@@ -15,7 +15,7 @@ SOURCES := setup.py $(shell find pico -name '*.py')
 help:
 	@printf "make %-14s%s\n" demo "run a node, a sample service and an agent, until Ctrl-C"
 	@printf "make %-14s%s\n" test "run the unit tests"
-	@printf "make %-14s%s\n" system "run the system tests: real processes and sockets (needs nginx, prometheus, logrotate)"
+	@printf "make %-14s%s\n" system "run the system tests: real processes and sockets (needs root, nginx, prometheus, logrotate, nftables)"
 	@printf "make %-14s%s\n" simulation "run the long simulations of many members in memory (some minutes)"
 	@printf "make %-14s%s\n" docs "build the manual as a site, into docs/_build/html"
 	@printf "make %-14s%s\n" compiled "install Pico with its hot modules compiled, into $(COMPILED) (needs a C compiler)"

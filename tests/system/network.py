@@ -53,11 +53,11 @@ class Host:
         self._filter(f"add rule inet pico in ip saddr {other.address} drop")
         self._filter(f"add rule inet pico out ip daddr {other.address} drop")
 
-    def lose(self, percent: int) -> None:
+    def lose(self, other: Host, percent: int) -> None:
         """
-        Lose so many of a hundred packets that come from other hosts, whoever sends them.
+        Lose so many of a hundred packets that come from another one.
         """
-        self._filter(f"add rule inet pico in iifname != lo numgen random mod 100 < {percent} drop")
+        self._filter(f"add rule inet pico in ip saddr {other.address} numgen random mod 100 < {percent} drop")
 
     def heal(self) -> None:
         """
@@ -116,6 +116,15 @@ class Network:
         for other in self._hosts:
             if other is not host:
                 host.drop(other)
+
+    def lose(self, percent: int) -> None:
+        """
+        Lose so many of a hundred packets between all hosts, but none of the test.
+        """
+        for host in self._hosts:
+            for other in self._hosts:
+                if other is not host:
+                    host.lose(other, percent)
 
     def close(self) -> None:
         """

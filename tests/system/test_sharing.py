@@ -7,69 +7,12 @@ Clients here never retry and compare every body.
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from tests.system.case import Node, SystemTestCase
-from tests.system.http_client import AsyncClient, Broken
+from tests.system.load import Load
 from tests.system.processes import Program, eventually
 from tests.system.services import HTTPService
-
-
-class Load:
-    """
-    Clients that go on until they are told to stop.
-
-    :ivar served: answers that were right.
-    :ivar wrong: the others.
-    """
-
-    def __init__(self, port: int, clients: int, posts: bool = True) -> None:
-        self._port = port
-        self._clients = clients
-        self._posts = posts
-        self.served = 0
-        self.wrong: list[str] = []
-        self.stopping = False
-
-    async def run(self, plan: Callable[[], Awaitable[None]], at_least: int) -> None:
-        """
-        Send requests while ``plan`` runs, and on until ``at_least`` were served.
-        """
-        clients = [asyncio.create_task(self._client(number)) for number in range(self._clients)]
-        await plan()
-        while self.served < at_least and not self.wrong:
-            await asyncio.sleep(0.02)
-        self.stopping = True
-        await asyncio.gather(*clients)
-
-    async def _client(self, number: int) -> None:
-        client: AsyncClient | None = None
-        count = 0
-        while not self.stopping and len(self.wrong) < 20:
-            count += 1
-            if client is None:
-                client = await AsyncClient.connect(self._port)
-            name = f"{number}-{count}"
-            try:
-                if self._posts and count % 3 == 0:
-                    body = os.urandom(1 + (count * 977) % 30_000)
-                    response = await client.exchange("POST", f"/echo?{name}", body=body)
-                    right = response.status == 200 and response.body == body
-                else:
-                    response = await client.exchange("GET", f"/{name}")
-                    right = response.status == 200 and response.body.endswith(f": GET /{name}\n".encode())
-            except Broken as error:
-                self.wrong.append(f"{name}: {error!r}")
-                client = None
-                continue
-            if right:
-                self.served += 1
-            else:
-                self.wrong.append(f"{name}: {response.status} {response.body[:100]!r}")
-            if not response.keep_alive:
-                client.close()
-                client = None
 
 
 async def _in_thread(call: Callable[[], object]) -> None:
