@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 from twisted.internet.interfaces import IProtocolFactory, IReactorTCP, IReactorTime
 
+from pico.admin.forward import Forwarder
 from pico.admin.numbers import watch_node
 from pico.admin.port import make_admin_site
 from pico.cluster.accept import AcceptSettings, LinkPort
@@ -47,6 +48,7 @@ from pico.proxy.port import ProxyPort, ProxySettings
 from pico.proxy.record import Recorder
 from pico.proxy.trust import TrustedProxies
 from pico.server.anyone import Anyone
+from pico.server.gossip_view import GossipView
 from pico.server.service import Binding, NodeLinks, NodeService
 from pico.server.view import NodeView
 from pico.tunnel.session import TunnelSettings
@@ -247,8 +249,20 @@ def make_server(
         chooser=random.Random(),
     )
     metrics.gauge("pico_proxy_connections", "Clients connected to the proxy port.", lambda: proxy_port.connections)
+    gossip_view = GossipView(
+        membership.gossip if membership is not None else None,
+        clock=clock,
+        forget=config.cluster.forget,
+        time_of_day=wall_time,
+    )
     admin_site = make_admin_site(
-        view, upstream_port, metrics, clock=clock, max_connections=config.admin.max_connections
+        view,
+        upstream_port,
+        gossip_view,
+        metrics,
+        clock=clock,
+        max_connections=config.admin.max_connections,
+        forward=Forwarder(view, reactor, clock),
     )
     return NodeService(
         node_id=node_id,
