@@ -121,6 +121,7 @@ class Membership:
     The node's part in the cluster.
 
     :ivar gossip: the member; it has a core from :meth:`open` on.
+    :ivar table: what is known of other nodes.
     :ivar exchanges: state exchanges under way that other nodes have begun.
     """
 
@@ -155,7 +156,7 @@ class Membership:
             )
         self._identification = identification
         self._settings = settings
-        self._table = table
+        self.table = table
         self._publication = publication
         self._load_of = load_of
         self._dialer = dialer
@@ -402,7 +403,7 @@ class Membership:
         )
 
     def _heard(self, events: Sequence[Event]) -> None:
-        self._table.take(events)
+        self.table.take(events)
         for event in events:
             self._note(event)
 

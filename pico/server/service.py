@@ -166,6 +166,8 @@ class NodeService(Service):
 
     Where the sockets for clients and agents were inherited both may wait in them, clients for endpoints that agents
     behind them are about to serve. So agents are let in first, and clients when no more of them come.
+
+    :ivar membership: the node's part in the cluster; nothing where the other nodes are known.
     """
 
     def __init__(
@@ -191,7 +193,7 @@ class NodeService(Service):
         self._proxy = _Entrance(proxy, reactor)
         self._cluster = _Entrance(links.binding, reactor)
         self._links = links
-        self._membership = links.membership
+        self.membership = links.membership
         self._upstream_port = upstream_port
         self._proxy_port = proxy_port
         self._view = view
@@ -284,7 +286,7 @@ class NodeService(Service):
         return stopped
 
     async def _begin(self) -> None:
-        membership = self._membership
+        membership = self.membership
         if membership is not None:
             membership.say(Fact.PROXY_ADDR, self._view.proxy_addr)
             membership.say(Fact.ADMIN_ADDR, self._view.admin_addr)
@@ -331,8 +333,8 @@ class NodeService(Service):
     async def _drain(self) -> None:
         was_ready, self._view.ready = self._view.ready, False
         self._view.leaving = True
-        if self._membership is not None:
-            self._membership.leaving()
+        if self.membership is not None:
+            self.membership.leaving()
         _log.info("draining: {requests} in flight", requests=_count(self._upstream_port.in_flight, "request"))
         self._upstream_port.drain()
         if self._drain_delay and was_ready:
@@ -408,8 +410,8 @@ class NodeService(Service):
         except BaseException:
             for entrance in (*entrances, self._cluster):
                 background(Deferred.fromCoroutine(entrance.close()), _log)
-            if self._membership is not None:
-                background(self._membership.close(), _log)
+            if self.membership is not None:
+                background(self.membership.close(), _log)
             raise
         self._bound = True
 
@@ -422,11 +424,11 @@ class NodeService(Service):
         while True:
             tries -= 1
             self._cluster.open()
-            if self._membership is None:
+            if self.membership is None:
                 return
             assert self._cluster.host is not None
             try:
-                self._membership.open(address.host, self._cluster.host)
+                self.membership.open(address.host, self._cluster.host)
                 return
             except ListenError:
                 if not tries:

@@ -152,6 +152,7 @@ class MemoryHost:
 
     :ivar address: its IPv4 address.
     :ivar ports: what listens here, by port number.
+    :ivar datagram_ports: what takes datagrams here, by port number.
     """
 
     def __init__(self, network: MemoryNetwork, name: str, address: str) -> None:
@@ -159,6 +160,7 @@ class MemoryHost:
         self.name = name
         self.address = address
         self.ports: dict[int, MemoryPort] = {}
+        self.datagram_ports: dict[int, MemoryDatagramPort] = {}
         self.nameResolver: IHostnameResolver = _Resolver(self)
         self._next_port = 49152
 
@@ -320,6 +322,7 @@ class MemoryDatagramPort:
         except ValueError:
             in_use = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
             raise CannotListenError(self._interface, self._port, in_use) from None
+        self._host.datagram_ports[self._port] = self
         self.protocol.makeConnection(self)
 
     def stopListening(self) -> Deferred[None]:
@@ -329,6 +332,7 @@ class MemoryDatagramPort:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+            del self._host.datagram_ports[self._port]
             self.protocol.doStop()
         return succeed(None)
 

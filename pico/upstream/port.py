@@ -49,8 +49,9 @@ PREFIXES = (b"/pico/v1/upstream/", b"/piko/v1/upstream/")
 #: What this node understands of what agents offer beyond Piko's bytes.
 CAPABILITIES = frozenset({"go-away"})
 
-#: The longest endpoint name, that of a DNS name.
+#: The longest endpoint name in bytes, that of a DNS name; and the longest name of a tenant.
 MAX_ENDPOINT = 255
+MAX_TENANT = 255
 
 #: How much is kept of what an agent says that it is.
 MAX_VERSION = 64
@@ -183,6 +184,8 @@ class UpstreamPort:
             endpoint = _endpoint_of(head)
             step = "authorization"
             identity = self._verifier.verify(reader_of(head.headers))
+            if len(identity.tenant.encode()) > MAX_TENANT:
+                raise RemoteProtocolError(400, f"tenant id is longer than {MAX_TENANT} bytes")
             step = "endpoint"
             if not identity.may_use(endpoint):
                 raise RemoteProtocolError(401, "endpoint not permitted")
@@ -341,7 +344,8 @@ def _endpoint_of(head: RequestHead) -> str:
     Read the endpoint from the request's path.
 
     :raises RemoteProtocolError: 404 for any other path; 400 for a name that is not UTF-8, too long, not printable or
-        with a slash in it, which stands between tenant and endpoint where both are shown.
+        with a slash in it, which stands between tenant and endpoint where both are shown. Other nodes are told of it,
+        so its length in UTF-8 counts.
     """
     path = head.path.partition(b"?")[0]
     for prefix in PREFIXES:
@@ -356,7 +360,9 @@ def _endpoint_of(head: RequestHead) -> str:
         endpoint = unquote_to_bytes(name).decode("utf-8")
     except UnicodeDecodeError:
         raise RemoteProtocolError(400, "endpoint id is not UTF-8") from None
-    if len(endpoint) > MAX_ENDPOINT or not endpoint.isprintable() or "/" in endpoint:
+    if len(endpoint.encode()) > MAX_ENDPOINT:
+        raise RemoteProtocolError(400, f"endpoint id is longer than {MAX_ENDPOINT} bytes")
+    if not endpoint.isprintable() or "/" in endpoint:
         raise RemoteProtocolError(400, "invalid endpoint id")
     return endpoint
 

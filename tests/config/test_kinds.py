@@ -122,6 +122,7 @@ class ConvertTests(SynchronousTestCase):
             (Kind.ENDPOINT, "a/b", "is no name for an endpoint"),
             (Kind.ENDPOINT, "a\nb", "is no name for an endpoint"),
             (Kind.ENDPOINT, "a" * 256, "is no name for an endpoint"),
+            (Kind.ENDPOINT, "ä" * 128, "more than 255 bytes"),
             (Kind.SERVICE, "http://a b", "is not a host name"),
             (Kind.SERVICE, "http://h:0", "port 0"),
             (Kind.SERVICE, "http://[::1", "is not a URL"),

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 import attrs
 import msgspec
 
+from pico.cluster.members import Holder
 from pico.config.server import Admin, Cluster, Gossip, Proxy, ServerConfig
+from pico.names import DEFAULT_TENANT, EndpointKey
 from pico.server.node import make_server
 from pico.server.service import NodeService
 from pico.testing import MemoryHost
@@ -55,6 +57,7 @@ class Clusters(Places):
         keys: Sequence[bytes] = (KEY,),
         host: str = "",
         generation: int | None = None,
+        gossip_port: int = GOSSIP,
         **settings: object,
     ) -> Node:
         """
@@ -62,6 +65,7 @@ class Clusters(Places):
 
         :param join: names of hosts.
         :param host: where it is, if not on the host of its name.
+        :param generation: of this life; higher from life to life when not given.
         :param settings: of ``cluster``.
         """
         self._lives += 1
@@ -70,7 +74,7 @@ class Clusters(Places):
             node_id=name,
             join=join,
             secret_keys=tuple(key.decode() for key in keys),
-            gossip=Gossip(bind_addr=f"{there.address}:{GOSSIP}"),
+            gossip=Gossip(bind_addr=f"{there.address}:{gossip_port}"),
         )
         service = make_server(
             ServerConfig(
@@ -104,6 +108,14 @@ class Clusters(Places):
             self.start(name, *([names[0]] if name != names[0] else []))
         self.network.advance(2)
         assert all(node.ready for node in self.nodes.values())
+
+    def holders(self, at: str, endpoint: str) -> Sequence[Holder]:
+        """
+        Who has tunnels of an endpoint, as far as a node knows.
+        """
+        membership = self.nodes[at].service.membership
+        assert membership is not None
+        return membership.table.holders(EndpointKey(DEFAULT_TENANT, endpoint))
 
     def known(self, at: str) -> dict[str, str]:
         """

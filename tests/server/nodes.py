@@ -100,6 +100,8 @@ class Places(World):
         """
         host = self.network.host(name)
         host.ports.clear()
+        for port in list(host.datagram_ports.values()):
+            port.stopListening()
         for pipe in list(self.network.pipes):
             for end in (pipe.left, pipe.right):
                 if end.getHost().host == host.address:

@@ -4,10 +4,20 @@ Tests of nodes that find each other: whole nodes, agents and services in memory.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import DatagramProtocol
+from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from pico.cluster.membership import ALONE_AFTER, JoinFailed, Replaced
+from pico.errors import ListenError
 from tests.server.clusters import Clusters
-from tests.server.support import Service
+from tests.server.nodes import KEY
+from tests.server.support import GOSSIP, PROXY, Service
+
+OTHER_KEY = b"the secret of quite another cluster"
 
 
 class ClusterTestCase(SynchronousTestCase):
@@ -27,6 +37,27 @@ class ClusterTestCase(SynchronousTestCase):
         """
         self.world.network.advance(seconds)
 
+    def stop(self, name: str) -> Deferred[None]:
+        """
+        Ask a node to stop.
+        """
+        stopped = self.world.nodes[name].service.stopService()
+        assert stopped is not None
+        return stopped
+
+    def assert_knows(self, at: str, **expected: str) -> None:
+        """
+        A node knows others by these statuses, and itself.
+        """
+        self.assertEqual(self.world.known(at), {at: "active", **expected})
+
+    def body_at(self, node: str, endpoint: str = "e") -> tuple[int, bytes]:
+        """
+        What a node answers to a request for an endpoint.
+        """
+        client = self.world.get_at(node, endpoint=endpoint)
+        return client.status, client.body if client.status == 200 else b""
+
 
 class JoinTests(ClusterTestCase):
     """
@@ -38,8 +69,184 @@ class JoinTests(ClusterTestCase):
         Nodes that are told of one of them know all of them.
         """
         self.world.start_all("a", "b", "c")
-        for name in "abc":
-            self.assertEqual(self.world.known(name), dict.fromkeys("abc", "active"))
+        self.assert_knows("a", b="active", c="active")
+        self.assert_knows("b", a="active", c="active")
+        self.assert_knows("c", a="active", b="active")
+
+    def test_first(self) -> None:
+        """
+        A node that was told of nobody is ready at once; so is one that finds only itself.
+        """
+        self.assertTrue(self.world.start("a").ready)
+        node = self.world.start("b", "b")
+        self.advance(1)
+        self.assertTrue(node.ready)
+
+    def test_only_itself_and_a_name_that_is_not_found(self) -> None:
+        """
+        It is not the first one as long as others may be behind a name that is not found.
+        """
+        node = self.world.start("a", "a", "nowhere")
+        self.advance(10)
+        self.assertFalse(node.ready)
+
+    def test_ready_when_synchronised(self) -> None:
+        """
+        A node is ready as soon as it has found somebody and knows all that he knows.
+        """
+        self.world.start("a")
+        service = Service()
+        for number in range(200):
+            self.world.agent_at("a", service, f"e{number}")
+        node = self.world.make("b", "a")
+        node.service.startService()
+        ready = node.service.when_ready()
+        found: list[tuple[int, bytes]] = []
+        ready.addCallback(lambda _: found.append(self.body_at("b", "e199")))
+        self.advance(2)
+        self.assertEqual(found, [(200, b"hello")])
+
+    def test_without_exchange(self) -> None:
+        """
+        A node to whom nobody says everything at once goes on all the same: it will hear of it.
+        """
+        self.world.start("a")
+        self.world.agent_at("a", Service())
+        del self.world.nodes["a"].host.ports[GOSSIP]
+        with capturedLogs() as events:
+            node = self.world.start("b", "a")
+            self.advance(2)
+        self.assertTrue(node.ready)
+        self.assertIn("open for TCP", "".join(said(events, "cluster")))
+
+    def test_later(self) -> None:
+        """
+        A node that must not be alone waits for the first one to come.
+        """
+        node = self.world.start("b", "a")
+        self.advance(30)
+        self.assertFalse(node.ready)
+        self.world.start("a")
+        self.advance(3)
+        self.assertTrue(node.ready)
+        self.assert_knows("b", a="active")
+
+    def test_nobody(self) -> None:
+        """
+        A node that must not be alone gives up in the end, with what is wrong and what to do.
+        """
+        node = self.world.start("b", "a", "x.example:9", join_timeout=5)
+        failed = node.service.when_failed()
+        self.advance(4.9)
+        self.assertNoResult(failed)
+        self.advance(0.2)
+        error = self.successResultOf(failed)
+        self.assertIsInstance(error, JoinFailed)
+        self.assertRegex(str(error), r"no other node was found within 5s at a, x.example:9 \(cluster.join\): .*UDP")
+        self.assertIs(self.successResultOf(node.service.when_failed()), error)
+        stopped = self.stop("b")
+        self.advance(2)
+        self.successResultOf(stopped)
+
+    def test_nobody_needed(self) -> None:
+        """
+        A node that may be alone is ready after a moment, and finds others later.
+        """
+        with capturedLogs() as events:
+            node = self.world.start("b", "a", abort_if_join_fails=False)
+            self.advance(ALONE_AFTER - 0.1)
+            self.assertFalse(node.ready)
+            self.advance(0.2)
+        self.assertTrue(node.ready)
+        self.assertIn("it runs alone, and looks on", "".join(said(events, "cluster")))
+        self.advance(100)
+        self.assertNoResult(node.service.when_failed())
+        self.world.start("a")
+        self.advance(2)
+        self.assert_knows("b", a="active")
+
+    def test_stopped_while_it_looks(self) -> None:
+        """
+        A node that is stopped before it has found anybody ends at once.
+        """
+        node = self.world.start("b", "a")
+        self.advance(1)
+        stopped = self.stop("b")
+        self.advance(0.1)
+        self.successResultOf(stopped)
+        self.assertFalse(node.ready)
+        self.assertEqual((node.host.ports, node.host.datagram_ports), ({}, {}))
+
+    def test_restart_of_all(self) -> None:
+        """
+        Nodes that have lost each other find each other again, also when both sides had forgotten the other one.
+        """
+        self.world.start_all("a", "b")
+        a, b = (self.world.nodes[name].host for name in "ab")
+        self.world.network.cut(a, b)
+        self.advance(100)
+        self.assert_knows("a")
+        self.assert_knows("b")
+        self.world.network.heal(a, b)
+        self.advance(10)
+        self.assert_knows("a", b="active")
+        self.assert_knows("b", a="active")
+
+
+class SecretTests(ClusterTestCase):
+    """
+    Who belongs to the cluster.
+    """
+
+    def test_other_key(self) -> None:
+        """
+        A node with another secret never appears, and is told why it is alone.
+        """
+        self.world.start_all("a", "b")
+        node = self.world.start("c", "a", keys=[OTHER_KEY], join_timeout=5)
+        failed = node.service.when_failed()
+        self.advance(6)
+        self.assert_knows("a", b="active")
+        self.assert_knows("c")
+        self.assertIn("found", str(self.successResultOf(failed)))
+
+    def test_no_key(self) -> None:
+        """
+        Nor does one without any; nor one with a secret among those who have none.
+        """
+        self.world.start("a")
+        self.world.start("b", "a", keys=[], abort_if_join_fails=False)
+        self.advance(10)
+        self.assert_knows("a")
+        self.assert_knows("b")
+
+    def test_new_key(self) -> None:
+        """
+        The secret is changed by restarting one node after the other, three times, and nobody is ever alone.
+        """
+        self.world.start_all("a", "b", "c")
+        self.world.agent_at("c", Service())
+        for keys in ([KEY, OTHER_KEY], [OTHER_KEY, KEY], [OTHER_KEY]):
+            for name, seed in [("a", "c"), ("b", "c"), ("c", "a")]:
+                stopped = self.stop(name)
+                self.advance(5)
+                self.successResultOf(stopped)
+                self.world.start(name, seed, keys=keys)
+                # The agent needs some time to find a node again.
+                self.advance(20)
+                for other in "abc":
+                    self.assertEqual(self.world.known(other), dict.fromkeys("abc", "active"), (keys, name, other))
+                    self.assertEqual(self.body_at(other), (200, b"hello"))
+
+    def test_warning(self) -> None:
+        """
+        A node without a secret says so if others reach it.
+        """
+        for keys, warned in [([KEY], False), ([], True)]:
+            self.world = Clusters()
+            with capturedLogs() as events:
+                self.world.start("a", keys=keys)
+            self.assertEqual("secret_keys is not set" in "".join(said(events, "cluster")), warned)
 
 
 class ServeTests(ClusterTestCase):
@@ -62,5 +269,194 @@ class ServeTests(ClusterTestCase):
         Any node serves the endpoint.
         """
         for name in "abc":
-            client = self.world.get_at(name)
-            self.assertEqual((client.status, client.body), (200, b"hello"))
+            self.assertEqual(self.body_at(name), (200, b"hello"))
+
+    def test_status(self) -> None:
+        """
+        Each node shows what the others serve, and where they are.
+        """
+        found = self.world.ask_status("a", "/status/cluster/nodes")
+        assert isinstance(found, list)
+        (c,) = [node for node in found if node["id"] == "c"]
+        self.assertEqual((c["endpoints"], c["upstreams"]), (1, 1))
+        own = self.world.ask_status("c", "/status/cluster/nodes/local")
+        self.assertEqual(self.world.ask_status("a", "/status/cluster/nodes/c"), own)
+        self.assertEqual([node["id"] for node in found], ["a", "b", "c"])
+        self.assertEqual(self.world.nodes["a"].service.status, "0 tunnels, 0 endpoints, 3 nodes")
+
+    def test_agent_leaves(self) -> None:
+        """
+        What is not served any more is not looked for any more.
+        """
+        self.agent.stopService()
+        self.advance(0.5)
+        self.assertEqual(self.body_at("a"), (502, b""))
+        self.assertEqual(self.world.number_at("a", 'pico_cluster_links{direction="out"}'), 0)
+
+    def test_agent_moves(self) -> None:
+        """
+        An agent that comes in elsewhere is found there.
+        """
+        self.agent.stopService()
+        self.world.agent_at("b", self.service)
+        self.advance(0.5)
+        for name in "abc":
+            self.assertEqual(self.body_at(name), (200, b"hello"))
+
+    def test_killed(self) -> None:
+        """
+        A node that is killed is noticed within three seconds, and has no endpoints any more.
+        """
+        self.assertEqual(self.body_at("a"), (200, b"hello"))
+        self.world.kill("c")
+        self.advance(3)
+        self.assert_knows("a", b="active", c="unreachable")
+        self.assertEqual(self.body_at("a"), (502, b""))
+        self.advance(70)
+        self.assert_knows("a", b="active")
+
+    def test_killed_beside_another(self) -> None:
+        """
+        With a second tunnel elsewhere nobody notices a thing.
+        """
+        self.world.agent_at("b", self.service)
+        self.advance(0.5)
+        self.world.kill("c")
+        for _ in range(20):
+            self.assertEqual(self.body_at("a"), (200, b"hello"))
+            self.advance(0.1)
+
+    def test_restarted(self) -> None:
+        """
+        A node that was killed and comes back with its id is another life of it: what the former one served is gone,
+        and it is asked for what it serves now.
+        """
+        self.assertEqual(self.body_at("a"), (200, b"hello"))
+        self.agent.stopService()
+        self.world.kill("c")
+        self.world.start("c", "a")
+        self.advance(1)
+        self.assert_knows("a", b="active", c="active")
+        self.assertEqual(self.body_at("a"), (502, b""))
+        again = Service(b"again")
+        self.world.agent_at("c", again)
+        self.advance(1)
+        for name in "abc":
+            self.assertEqual(self.body_at(name), (200, b"again"))
+
+    def test_clock_set_back(self) -> None:
+        """
+        So is one whose clock was set back meanwhile.
+        """
+        self.assertEqual(self.body_at("a"), (200, b"hello"))
+        self.agent.stopService()
+        self.world.kill("c")
+        with capturedLogs() as events:
+            node = self.world.start("c", "a", generation=1)
+            self.advance(5)
+        self.assertIn("a clock that was ahead", "".join(said(events, "cluster")))
+        self.assertTrue(node.ready)
+        self.world.agent_at("c", Service(b"again"))
+        self.advance(1)
+        for name in "abc":
+            self.assertEqual(self.body_at(name), (200, b"again"))
+
+    def test_same_id_elsewhere(self) -> None:
+        """
+        Of two nodes with the same id the one that was started last stays; the other one says so and is to be stopped.
+        """
+        self.advance(100)
+        failed = self.world.nodes["c"].service.when_failed()
+        self.world.start("c", "a", host="d")
+        self.advance(3)
+        error = self.successResultOf(failed)
+        self.assertIsInstance(error, Replaced)
+        self.assertIn("another process was started as node c", str(error))
+        self.assert_knows("a", b="active", c="active")
+        self.assertEqual(self.body_at("a"), (502, b""))
+
+    def test_stopped(self) -> None:
+        """
+        A node that stops says so first, serves what it has, and is believed when it leaves.
+        """
+        slow = Service(b"")
+        self.world.agent_at("c", slow, "slow")
+        self.advance(0.5)
+        client = self.world.get_at("a", endpoint="slow")
+        stopped = self.stop("c")
+        self.advance(0.5)
+        self.assert_knows("a", b="active", c="leaving")
+        self.assertEqual(self.world.known("c")["c"], "leaving")
+        self.assertNoResult(stopped)
+        slow.connections[0].transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
+        self.advance(5)
+        self.assertEqual((client.status, client.body), (200, b"done"))
+        self.successResultOf(stopped)
+        self.assert_knows("a", b="active", c="left")
+        host = self.world.nodes["c"].host
+        self.assertEqual((host.ports, host.datagram_ports), ({}, {}))
+
+    def test_partition(self) -> None:
+        """
+        Two sides serve what they can, and heal by themselves.
+        """
+        a, b, c = (self.world.nodes[name].host for name in "abc")
+        self.world.network.cut(a, c)
+        self.world.network.cut(b, c)
+        self.advance(20)
+        self.assert_knows("a", b="active", c="unreachable")
+        self.assertEqual([self.body_at(name)[0] for name in "abc"], [502, 502, 200])
+        self.world.network.heal(a, c)
+        self.world.network.heal(b, c)
+        self.advance(5)
+        self.assertEqual([self.body_at(name)[0] for name in "abc"], [200, 200, 200])
+
+    def test_busy(self) -> None:
+        """
+        How busy a node's tunnels are is known elsewhere a second later, coarsely.
+        """
+        silent = Service(b"")
+        self.world.agent_at("b", silent, "silent")
+        self.advance(0.5)
+        for _ in range(10):
+            self.world.get_at("b", endpoint="silent")
+        self.advance(1.5)
+        (holder,) = self.world.holders("a", "silent")
+        self.assertEqual((holder.peer.id, holder.upstreams, holder.load), ("b", 1, 8))
+
+
+class PortsTests(ClusterTestCase):
+    """
+    One number for UDP and TCP.
+    """
+
+    def test_taken(self) -> None:
+        """
+        When the number is taken for UDP one line says so, and nothing stays open.
+        """
+        host = self.world.network.host("a")
+        host.listenUDP(GOSSIP, DatagramProtocol())
+        error = self.assertRaises(ListenError, self.world.start, "a")
+        text = f"cannot listen on UDP {host.address}:{GOSSIP} (cluster.gossip.bind_addr): address already in use"
+        self.assertEqual(str(error), text)
+        self.assertEqual((list(host.ports), list(host.datagram_ports)), ([], [GOSSIP]))
+
+    def test_any(self) -> None:
+        """
+        When any port will do another one is tried until both can be had.
+        """
+        host = self.world.network.host("a")
+        first = host.free_port()
+        for number in range(first + 1, first + 10):
+            host.listenUDP(number, DatagramProtocol())
+        self.world.start("a", gossip_port=0)
+        (number,) = set(host.ports) - {PROXY, 8001, 8002}
+        self.assertIn(number, host.datagram_ports)
+        self.assertGreater(number, first + 9)
+
+
+def said(events: Sequence[LogEvent], room: str) -> list[str]:
+    """
+    What a room has logged.
+    """
+    return [formatEvent(event) for event in events if event.get("log_namespace") == room]

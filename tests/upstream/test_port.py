@@ -86,6 +86,8 @@ class Doorman:
         self.seen.append(shown)
         if not shown:
             raise RemoteProtocolError(401, "missing authorization")
+        if shown == b"Bearer long":
+            return Identity(TenantId("t" * 256))
         if shown != b"Bearer good":
             raise RemoteProtocolError(403, "unknown token")
         return Identity(TenantId("ours"), frozenset({"e"}))
@@ -280,7 +282,7 @@ class AcceptingTests(PortTestCase):
             (b"/pico/v1/upstream/%65", "e"),
             (b"/pico/v1/upstream/100%", "100%"),
             (b"/pico/v1/upstream/" + b"x" * 255, "x" * 255),
-            (b"/pico/v1/upstream/" + b"%C3%A9" * 255, "é" * 255),
+            (b"/pico/v1/upstream/" + b"%C3%A9" * 127, "é" * 127),
             (b"http://node/pico/v1/upstream/e", "e"),
         ]:
             peer = self.tunnel(target=target)
@@ -400,7 +402,8 @@ class RefusingTests(PortTestCase):
             (request(b"/pico/v1/upstream/a%0Ab"), 400, "invalid endpoint id", version),
             (request(b"/pico/v1/upstream/%E2%80%AE"), 400, "invalid endpoint id", version),
             (request(b"/pico/v1/upstream/a%2Fb"), 400, "invalid endpoint id", version),
-            (request(b"/pico/v1/upstream/" + b"x" * 256), 400, "invalid endpoint id", version),
+            (request(b"/pico/v1/upstream/" + b"x" * 256), 400, "endpoint id is longer than 255 bytes", version),
+            (request(b"/pico/v1/upstream/" + b"%C3%A4" * 128), 400, "endpoint id is longer than 255 bytes", version),
             (request(method=b"POST"), 405, "a WebSocket begins with GET", b"Allow: GET"),
             (request(method=b"PUT"), 405, "a WebSocket begins with GET", b"Allow: GET"),
             (
@@ -512,6 +515,13 @@ class VerifyingTests(PortTestCase):
         """
         refused = self.ask(request(b"/pico/v1/upstream/f", b"Authorization: Bearer good"))
         self.assert_refused(refused, 401, "endpoint not permitted")
+
+    def test_long_tenant(self) -> None:
+        """
+        A tenant whose name other nodes could not be told of has no tunnels.
+        """
+        refused = self.ask(request(b"/pico/v1/upstream/e", b"Authorization: Bearer long"))
+        self.assert_refused(refused, 400, "tenant id is longer than 255 bytes")
 
     def test_granted(self) -> None:
         """
