@@ -16,6 +16,7 @@ from pico.admin.forward import Forwarder
 from pico.admin.numbers import watch_node
 from pico.admin.port import make_admin_site
 from pico.cluster.accept import AcceptSettings, LinkPort
+from pico.cluster.gossip_numbers import watch_gossip
 from pico.cluster.greeting import Identification, NodeDialer
 from pico.cluster.link import LinkSettings
 from pico.cluster.members import Members
@@ -213,6 +214,8 @@ def make_server(
         exchange=membership.accept if membership is not None else None,
     )
     watch_links(metrics, link_port, remotes)
+    if membership is not None:
+        watch_gossip(metrics, membership.gossip, table, publication, clock)
     selection = SelectorSettings(local_preference=config.cluster.local_preference)
     selector: ISelector = Selector(registry, remotes, clock=clock, settings=selection)
     links = NodeLinks(
