@@ -179,3 +179,60 @@ class INodeView(Interface):
         """
         Where each endpoint's tunnels come from.
         """
+
+
+@attrs.frozen
+class GossipNode:
+    """
+    What gossip knows of a member.
+
+    :ivar addr: where it takes datagrams.
+    :ivar version: of its newest change that is known here.
+    :ivar left: whether it has said goodbye.
+    :ivar unreachable: whether it is held for dead.
+    :ivar expiry: the time of day at which it is forgotten; ``None`` while it is alive.
+    """
+
+    id: str
+    addr: str
+    version: int
+    left: bool
+    unreachable: bool
+    expiry: float | None
+
+
+@attrs.frozen
+class GossipEntry:
+    """
+    A key that a member publishes.
+
+    :ivar value: empty for one that is deleted.
+    :ivar version: each change of the member has a higher one.
+    :ivar internal: whether it is gossip's own.
+    """
+
+    key: str
+    value: str
+    version: int
+    internal: bool
+    deleted: bool
+
+
+class IGossipView(Interface):
+    """
+    What the operators' port shows of gossip.
+    """
+
+    def members() -> Sequence[GossipNode]:
+        """
+        All members that are known, this one among them, by their ids.
+        """
+
+    def entries(node: str, after: int, limit: int) -> tuple[GossipNode, Sequence[GossipEntry], int] | None:
+        """
+        What one member publishes, by version.
+
+        :param after: only what is of a higher version.
+        :param limit: at most so many.
+        :return: the member, those, and how many there are in all; ``None`` for a stranger.
+        """

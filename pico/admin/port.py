@@ -8,13 +8,15 @@ The routes of the operators' port.
 ``/status/cluster/nodes``         a list of ``id, status, proxy_addr, admin_addr, endpoints, upstreams``
 ``/status/cluster/nodes/local``   this node, ``endpoints`` with the number of tunnels of each
 ``/status/cluster/nodes/<id>``    the same of any node
+``/status/gossip/nodes``          what gossip knows of each node: ``id, addr, version, left, unreachable, expiry``
+``/status/gossip/nodes/<id>``     the same of one (``local`` is this one), with the keys that it publishes
 ``/status/upstream/endpoints``    how many tunnels each endpoint has on this node
 ``/status/upstream/tunnels``      the tunnels of this node one by one
 ``/status/proxy/endpoints``       where each endpoint's tunnels come from
 ================================= ====================================================================
 
-Everything is said of the node that is asked. To pass a question on to another node is a matter of the whole site, not
-of single routes.
+Everything is said of the node that is asked, unless ``?forward=<id>`` names another one, on any route: then it is that
+one's answer (:mod:`pico.admin.forward`).
 """
 
 from __future__ import annotations
@@ -26,11 +28,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web import http
 from twisted.web.server import Site
 
-from pico.admin.status import node_details, node_summary, tunnel_details
-from pico.interfaces import INodeView, ITunnels
+from pico.admin.status import member_details, member_summary, node_details, node_summary, tunnel_details
+from pico.interfaces import IGossipView, INodeView, ITunnels
 from pico.metrics import Metrics
 from pico.net.site import (
     MAX_CONNECTIONS,
+    Elsewhere,
     FolderResource,
     HealthResource,
     JSONResource,
@@ -48,7 +51,11 @@ from pico.net.site import (
 USUAL_TUNNELS = 1000
 MAX_TUNNELS = 10_000
 
-#: The highest number that a tunnel may be asked for.
+#: The same for a node's keys in gossip.
+USUAL_ENTRIES = 10_000
+MAX_ENTRIES = 100_000
+
+#: The highest number that a tunnel, or a version, may be asked for.
 _MAX_NUMBER = 2**63
 
 #: Characters of an unknown name that are repeated.
@@ -58,16 +65,19 @@ _SHOWN = 100
 def make_admin_site(
     view: INodeView,
     tunnels: ITunnels,
+    gossip: IGossipView,
     metrics: Metrics,
     *,
     clock: IReactorTime | None = None,
     max_connections: int = MAX_CONNECTIONS,
     time_of_day: Callable[[], float] = time.time,
+    forward: Elsewhere | None = None,
 ) -> Site:
     """
     Make the factory of the port's connections.
 
     :param clock: ``None`` takes the global reactor.
+    :param forward: passes questions on to other nodes.
     """
 
     def nodes(question: Question) -> Page:
@@ -79,9 +89,19 @@ def make_admin_site(
         for each in view.nodes():
             if name in ("local", each.id):
                 return json_page(node_details(each))
-        return error_page(
-            http.NOT_FOUND, "not found", f"no node {name[:_SHOWN]} is known here; /status/cluster/nodes lists them"
-        )
+        return _stranger(name, "/status/cluster/nodes")
+
+    def members(question: Question) -> Page:
+        return json_page([member_summary(member) for member in gossip.members()])
+
+    def member(name: str, question: Question) -> Page:
+        try:
+            limit = _number(question, "limit", USUAL_ENTRIES, lowest=1, highest=MAX_ENTRIES)
+            after = _number(question, "after", 0, lowest=0, highest=_MAX_NUMBER)
+        except ValueError as error:
+            return error_page(http.BAD_REQUEST, "invalid argument", str(error))
+        found = gossip.entries(view.nodes()[0].id if name == "local" else name, after, limit)
+        return _stranger(name, "/status/gossip/nodes") if found is None else json_page(member_details(*found))
 
     return make_site(
         {
@@ -89,13 +109,19 @@ def make_admin_site(
             "/ready": ReadyResource(lambda: bool(view.ready)),
             "/metrics": MetricsResource(metrics.render),
             "/status/cluster/nodes": FolderResource(nodes, node),
+            "/status/gossip/nodes": FolderResource(members, member),
             "/status/upstream/endpoints": JSONResource(lambda: dict(view.upstream_endpoints())),
             "/status/upstream/tunnels": PageResource(lambda question: _tunnels(question, tunnels, time_of_day())),
             "/status/proxy/endpoints": JSONResource(lambda: dict(view.proxy_endpoints())),
         },
         clock=clock,
         max_connections=max_connections,
+        elsewhere=forward,
     )
+
+
+def _stranger(name: str, route: str) -> Page:
+    return error_page(http.NOT_FOUND, "not found", f"no node {name[:_SHOWN]} is known here; {route} lists them")
 
 
 def _tunnels(question: Question, tunnels: ITunnels, now: float) -> Page:

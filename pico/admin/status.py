@@ -6,9 +6,14 @@ Names and forms are those of Piko where Piko has them.
 
 from __future__ import annotations
 
-from pico.interfaces import NodeStatus, TunnelStatus
+from collections.abc import Sequence
+
+from pico.interfaces import GossipEntry, GossipNode, NodeStatus, TunnelStatus
 from pico.names import DEFAULT_TENANT
 from pico.net.site import timestamp
+
+#: What stands for no time at all, as in Piko.
+_NEVER = "0001-01-01T00:00:00Z"
 
 
 def node_summary(node: NodeStatus) -> dict[str, object]:
@@ -61,4 +66,40 @@ def tunnel_details(tunnel: TunnelStatus, now: float) -> dict[str, object]:
         "requests": tunnel.requests,
         "bytes_received": tunnel.bytes_received,
         "bytes_sent": tunnel.bytes_sent,
+    }
+
+
+def member_summary(member: GossipNode) -> dict[str, object]:
+    """
+    A member of the gossip group as one of several.
+    """
+    return {
+        "id": member.id,
+        "addr": member.addr,
+        "version": member.version,
+        "left": member.left,
+        "unreachable": member.unreachable,
+        "expiry": _NEVER if member.expiry is None else timestamp(member.expiry),
+    }
+
+
+def member_details(member: GossipNode, entries: Sequence[GossipEntry], total: int) -> dict[str, object]:
+    """
+    A member by itself, with what it publishes.
+
+    :param total: how many entries it has; told only where these are not all.
+    """
+    return {
+        **member_summary(member),
+        "Entries": [
+            {
+                "key": entry.key,
+                "value": entry.value,
+                "version": entry.version,
+                "internal": entry.internal,
+                "deleted": entry.deleted,
+            }
+            for entry in entries
+        ],
+        **({"Total": total} if total > len(entries) else {}),
     }

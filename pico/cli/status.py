@@ -15,14 +15,17 @@ import click
 from pico.cli.command import Argument, Group, Option
 from pico.cli.status_client import AdminURL, Reply, fetch, parse_admin_url, route
 from pico.cli.status_forms import (
+    GOSSIP_NODE,
+    GOSSIP_NODES,
     NODE,
-    NODES,
     PROXY_ENDPOINTS,
+    STATUSES,
     TUNNELS,
     UPSTREAM_ENDPOINTS,
     Form,
     as_json,
     as_yaml,
+    nodes_form,
 )
 from pico.cli.terminal import is_terminal
 from pico.config.units import parse_duration
@@ -90,6 +93,12 @@ def _flags(command: Command) -> Command:
             show_default=True,
             help="Admin port of any node.",
         ),
+        click.option(
+            "--forward",
+            cls=Option,
+            metavar="ID",
+            help="Let that node answer, through the one at --server.url. [default: none]",
+        ),
     ):
         command = option(command)
     return command
@@ -104,6 +113,7 @@ def status() -> None:
     Examples:
       pico status cluster nodes
       pico status upstream tunnels --watch
+      pico status proxy endpoints --forward pico-1-fuvaflv
     """
 
 
@@ -115,6 +125,17 @@ def cluster() -> None:
     \b
     Example:
       pico status cluster nodes
+    """
+
+
+@status.group("gossip", cls=Group)
+def gossip() -> None:
+    """
+    What nodes have heard of each other.
+
+    \b
+    Example:
+      pico status gossip nodes
     """
 
 
@@ -141,16 +162,24 @@ def upstream() -> None:
 
 
 @cluster.command("nodes")
+@click.option(
+    "--status",
+    "wanted",
+    cls=Option,
+    type=click.Choice(STATUSES),
+    help="Only those of this status. [default: all]",
+)
 @_flags
-def nodes(url: AdminURL, output: str | None, watch: float | None) -> None:
+def nodes(wanted: str | None, url: AdminURL, forward: str | None, output: str | None, watch: float | None) -> None:
     """
     List the nodes, with how many endpoints and upstreams each has.
 
     \b
-    Example:
+    Examples:
       pico status cluster nodes --server.url http://localhost:8002
+      pico status cluster nodes --status unreachable
     """
-    show(NODES, url, route("status", "cluster", "nodes"), output, watch)
+    show(nodes_form(wanted), url, route("status", "cluster", "nodes", forward=forward), output, watch)
 
 
 @cluster.command("node")
@@ -162,7 +191,7 @@ def nodes(url: AdminURL, output: str | None, watch: float | None) -> None:
     explanation="Its id; without it, the node that is asked.",
 )
 @_flags
-def node(node_id: str, url: AdminURL, output: str | None, watch: float | None) -> None:
+def node(node_id: str, url: AdminURL, forward: str | None, output: str | None, watch: float | None) -> None:
     """
     Show one node and its endpoints, with how many upstreams each has.
 
@@ -170,12 +199,58 @@ def node(node_id: str, url: AdminURL, output: str | None, watch: float | None) -
     Example:
       pico status cluster node
     """
-    show(NODE, url, route("status", "cluster", "nodes", node_id or "local"), output, watch)
+    show(NODE, url, route("status", "cluster", "nodes", node_id or "local", forward=forward), output, watch)
+
+
+@gossip.command("nodes")
+@_flags
+def gossip_nodes(url: AdminURL, forward: str | None, output: str | None, watch: float | None) -> None:
+    """
+    List what gossip knows of each node: how new, and whether it is up.
+
+    \b
+    Example:
+      pico status gossip nodes --watch
+    """
+    show(GOSSIP_NODES, url, route("status", "gossip", "nodes", forward=forward), output, watch)
+
+
+@gossip.command("node")
+@click.argument(
+    "node_id",
+    cls=Argument,
+    metavar="[ID]",
+    default="local",
+    explanation="Its id; without it, the node that answers.",
+)
+@click.option(
+    "--limit",
+    cls=Option,
+    metavar="COUNT",
+    type=click.IntRange(1, 100_000),
+    default=10_000,
+    show_default=True,
+    help="So many entries at most, the oldest.",
+)
+@_flags
+def gossip_node(
+    node_id: str, limit: int, url: AdminURL, forward: str | None, output: str | None, watch: float | None
+) -> None:
+    """
+    Show what one node publishes, as far as it has arrived, by version.
+
+    \b
+    Examples:
+      pico status gossip node
+      pico status gossip node pico-1-fuvaflv --forward pico-2-rjtlyx1
+    """
+    path = route("status", "gossip", "nodes", node_id or "local", limit=limit, forward=forward)
+    show(GOSSIP_NODE, url, path, output, watch)
 
 
 @upstream.command("endpoints")
 @_flags
-def upstream_endpoints(url: AdminURL, output: str | None, watch: float | None) -> None:
+def upstream_endpoints(url: AdminURL, forward: str | None, output: str | None, watch: float | None) -> None:
     """
     List the endpoints and how many tunnels each has.
 
@@ -183,7 +258,7 @@ def upstream_endpoints(url: AdminURL, output: str | None, watch: float | None) -
     Example:
       pico status upstream endpoints
     """
-    show(UPSTREAM_ENDPOINTS, url, route("status", "upstream", "endpoints"), output, watch)
+    show(UPSTREAM_ENDPOINTS, url, route("status", "upstream", "endpoints", forward=forward), output, watch)
 
 
 @upstream.command("tunnels")
@@ -198,7 +273,14 @@ def upstream_endpoints(url: AdminURL, output: str | None, watch: float | None) -
     help="So many at most, the oldest.",
 )
 @_flags
-def tunnels(endpoint: str | None, limit: int, url: AdminURL, output: str | None, watch: float | None) -> None:
+def tunnels(
+    endpoint: str | None,
+    limit: int,
+    url: AdminURL,
+    forward: str | None,
+    output: str | None,
+    watch: float | None,
+) -> None:
     """
     List the tunnels one by one: agent, age, streams, requests, bytes.
 
@@ -210,12 +292,13 @@ def tunnels(endpoint: str | None, limit: int, url: AdminURL, output: str | None,
       pico status upstream tunnels -o table
       pico status upstream tunnels --endpoint my-endpoint --watch 1s
     """
-    show(TUNNELS, url, route("status", "upstream", "tunnels", endpoint=endpoint, limit=limit), output, watch)
+    path = route("status", "upstream", "tunnels", endpoint=endpoint, limit=limit, forward=forward)
+    show(TUNNELS, url, path, output, watch)
 
 
 @proxy.command("endpoints")
 @_flags
-def proxy_endpoints(url: AdminURL, output: str | None, watch: float | None) -> None:
+def proxy_endpoints(url: AdminURL, forward: str | None, output: str | None, watch: float | None) -> None:
     """
     List the endpoints and where their agents connect from.
 
@@ -223,7 +306,7 @@ def proxy_endpoints(url: AdminURL, output: str | None, watch: float | None) -> N
     Example:
       pico status proxy endpoints
     """
-    show(PROXY_ENDPOINTS, url, route("status", "proxy", "endpoints"), output, watch)
+    show(PROXY_ENDPOINTS, url, route("status", "proxy", "endpoints", forward=forward), output, watch)
 
 
 def show(form: Form, url: AdminURL, path: str, output: str | None, interval: float | None) -> None:
@@ -244,7 +327,7 @@ def show(form: Form, url: AdminURL, path: str, output: str | None, interval: flo
     elif output == "table":
         text = _table(form, Reply(document, reply.now))
     else:
-        text = as_yaml(document)
+        text = as_yaml(document) + ("\n" if form.blank_line else "")
     click.echo(text, nl=False)
     note = form.note(document)
     if note:

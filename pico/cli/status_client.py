@@ -145,7 +145,7 @@ def _refusal(where: str, status: int, value: object) -> str:
     error = value.get("error") if isinstance(value, Mapping) else None
     detail = value.get("detail") if isinstance(value, Mapping) else None
     text = printable(": ".join(each[:_MAX_SHOWN] for each in (error, detail) if isinstance(each, str)))
-    if status == 404 and isinstance(detail, str):
+    if status in (404, 502, 503, 504) and isinstance(detail, str):
         # An admin port that knows what it is talking about.
         return f"{where}: {text}"
     return f"{where}: status {status}{f' ({text})' if text else ''}; {_IS_IT}"

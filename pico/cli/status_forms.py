@@ -5,6 +5,7 @@ What a node has answered, in the forms that people and programs read: documents 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -13,6 +14,9 @@ import yaml
 
 from pico.cli.status_client import Reply, printable
 from pico.errors import PicoError
+
+#: A time of day as nodes write it.
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 #: What tells rows of a table apart from one time to the next.
 RowKey = tuple[object, ...]
@@ -55,6 +59,7 @@ class Form:
     :ivar document: makes what YAML and JSON show.
     :ivar table: makes a table of a document; the rates are ``None`` where there is nothing to compare with, ever.
     :ivar counters: finds the counters of a document by row and name.
+    :ivar blank_line: whether YAML ends with an empty line, as it always did for this question.
     :ivar note: what else the user should know of a document; empty for nothing.
     """
 
@@ -62,13 +67,35 @@ class Form:
     table: Callable[[Reply, Rates | None], Table]
     counters: Callable[[object], Mapping[tuple[RowKey, str], float]] = lambda document: {}
     note: Callable[[object], str] = lambda document: ""
+    blank_line: bool = False
+
+
+class Moment(str):
+    """
+    A time of day; YAML shows it as one.
+    """
+
+    __slots__ = ()
+
+
+class _Dumper(yaml.SafeDumper):
+    def moment(self, moment: Moment) -> yaml.Node:
+        """
+        Write a time as it is, without quotes.
+        """
+        return self.represent_scalar("tag:yaml.org,2002:timestamp", str(moment))
+
+
+_Dumper.add_representer(Moment, _Dumper.moment)
 
 
 def as_yaml(document: object) -> str:
     """
     Write a document as YAML, with a newline at its end.
     """
-    text: str = yaml.safe_dump(document, sort_keys=False, default_flow_style=False, allow_unicode=True, width=1_000_000)
+    text: str = yaml.dump(
+        document, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=1_000_000
+    )
     return text
 
 
@@ -97,8 +124,23 @@ def rates(
 # Forms
 
 
-def _nodes_document(value: object) -> object:
+#: What a node may be in the eyes of others.
+STATUSES = ("active", "unreachable", "leaving", "left")
+
+
+def _nodes_document(value: object) -> dict[str, object]:
     return {"nodes": sorted(_records(value), key=lambda node: str(node.get("id", "")))}
+
+
+def nodes_form(status: str | None) -> Form:
+    """
+    The form of nodes, all or those of one status.
+    """
+
+    def document(value: object) -> object:
+        return {"nodes": [node for node in _records(_nodes_document(value)["nodes"]) if node.get("status") == status]}
+
+    return NODES if status is None else attrs.evolve(NODES, document=document)
 
 
 def _nodes_table(reply: Reply, rates: Rates | None) -> Table:
@@ -212,10 +254,74 @@ def _tunnels_note(document: object) -> str:
     return ""
 
 
+def _members_document(value: object) -> object:
+    return {"nodes": [_member(member) for member in sorted(_records(value), key=lambda each: str(each.get("id", "")))]}
+
+
+def _members_table(reply: Reply, rates: Rates | None) -> Table:
+    columns = ("ID", "ADDR", "VERSION", "STATUS", "FORGOTTEN IN")
+    rows = [
+        [
+            _text(member, "id"),
+            _text(member, "addr"),
+            _text(member, "version"),
+            _standing(member),
+            _until(member.get("expiry"), reply.now) if _standing(member) != "alive" else "",
+        ]
+        for member in _records(_field(reply.value, "nodes"))
+    ]
+    return Table(columns, rows, frozenset(("VERSION", "FORGOTTEN IN")))
+
+
+def _member_document(value: object) -> object:
+    given = _mapping(value)
+    entries = _records(given.get("Entries") or [])
+    member = _member({name: each for name, each in given.items() if name not in ("Entries", "Total")})
+    total = {"total": given["Total"]} if "Total" in given else {}
+    return {"nodemetadata": member, "entries": entries, **total}
+
+
+def _member_table(reply: Reply, rates: Rates | None) -> Table:
+    member = _mapping(_field(reply.value, "nodemetadata"))
+    caption = "  ".join(
+        f"{title} {_text(member, name)}" for title, name in (("node", "id"), ("addr", "addr"), ("version", "version"))
+    )
+    rows = [
+        [
+            _text(entry, "version"),
+            _text(entry, "key"),
+            _text(entry, "value"),
+            " ".join(name for name in ("internal", "deleted") if entry.get(name)),
+        ]
+        for entry in _records(_field(reply.value, "entries"))
+    ]
+    caption = f"{caption}  status {_standing(member)}"
+    return Table(("VERSION", "KEY", "VALUE", ""), rows, frozenset(("VERSION",)), caption)
+
+
+def _member_note(document: object) -> str:
+    shown = len(_records(_field(document, "entries")))
+    total = _mapping(document).get("total")
+    if isinstance(total, int) and total > shown:
+        return f"these are {shown} of {total} entries, the oldest; --limit shows more"
+    return ""
+
+
+def _member(record: dict[str, object]) -> dict[str, object]:
+    expiry = str(record.get("expiry"))
+    return {**record, "expiry": Moment(expiry)} if _MOMENT.fullmatch(expiry) else record
+
+
+def _standing(member: Mapping[str, object]) -> str:
+    return "left" if member.get("left") else "unreachable" if member.get("unreachable") else "alive"
+
+
 NODES = Form(_nodes_document, _nodes_table)
 NODE = Form(_node_document, _node_table)
 UPSTREAM_ENDPOINTS = Form(_endpoints_document, _endpoints_table)
 PROXY_ENDPOINTS = Form(_proxy_document, _proxy_table)
+GOSSIP_NODES = Form(_members_document, _members_table, blank_line=True)
+GOSSIP_NODE = Form(_member_document, _member_table, note=_member_note, blank_line=True)
 TUNNELS = Form(_tunnels_document, _tunnels_table, _tunnels_counters, _tunnels_note)
 
 
@@ -256,6 +362,14 @@ def _age(since: object, now: float | None) -> str:
     except ValueError:
         return "-"
     return age(now - begin) if now is not None else "-"
+
+
+def _until(moment: object, now: float | None) -> str:
+    try:
+        end = datetime.fromisoformat(str(moment)).timestamp()
+    except (ValueError, OverflowError):
+        return "-"
+    return age(end - now) if now is not None else "-"
 
 
 def _text(record: Mapping[str, object], name: str) -> str:

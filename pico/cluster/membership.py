@@ -295,6 +295,7 @@ class Membership:
             return None
         protocol = self.gossip.exchange(EXCHANGE_TIMEOUT)
         self.exchanges += 1
+        self.gossip.member.counters.exchanges_in += 1
 
         def ended(_: object) -> None:
             self.exchanges -= 1
@@ -347,6 +348,7 @@ class Membership:
         made: list[ExchangeProtocol] = []
 
         def make(_: Peer) -> IProtocol:
+            self.gossip.member.counters.exchanges_out += 1
             made.append(self.gossip.exchange(EXCHANGE_TIMEOUT))
             return made[0]
 

@@ -55,6 +55,8 @@ def written(leaf: Leaf, value: object) -> object:
     for what is hidden.
     """
     kind = leaf.setting.kind
+    if kind is Kind.SECRETS and isinstance(value, tuple):
+        return [HIDDEN for _ in value]
     if kind.secret:
         return HIDDEN if value else ""
     if kind is Kind.URLS and isinstance(value, tuple):

@@ -12,6 +12,9 @@ class Counters:
     """
     Plain numbers that only grow.
 
+    :ivar exchanges_in: state exchanges that others have begun.
+    :ivar exchanges_out: that we have begun, once they are connected.
+    :ivar stream_bytes_in: bytes received in them.
     :ivar unverified: datagrams that nobody of the group has sent, or somebody with an unknown secret.
     :ivar replayed: that had come before.
     :ivar former: of a life that is over.
@@ -37,6 +40,10 @@ class Counters:
     digest_entries_out: int = 0
     records_in: int = 0
     records_out: int = 0
+    exchanges_in: int = 0
+    exchanges_out: int = 0
+    stream_bytes_in: int = 0
+    stream_bytes_out: int = 0
     unverified: int = 0
     replayed: int = 0
     former: int = 0

@@ -67,6 +67,7 @@ class Exchange:
         Take bytes, cut anywhere.
         """
         events: list[Event] = []
+        self._member.counters.stream_bytes_in += len(data)
         if self.error is not None or self.done:
             return events
         buffer = self._buffer + data
@@ -104,6 +105,7 @@ class Exchange:
             made.append(_LENGTH.pack(len(frame)))
             made.append(frame)
             length += len(frame) + _LENGTH.size
+        self._member.counters.stream_bytes_out += length
         return b"".join(made)
 
     def _next_frame(self) -> bytes | None:

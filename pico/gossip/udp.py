@@ -83,6 +83,13 @@ class Gossip(DatagramProtocol):
         self._quiet_until = 0.0
 
     @property
+    def has_member(self) -> bool:
+        """
+        Whether the port was bound, so that there is a core.
+        """
+        return self._member is not None
+
+    @property
     def member(self) -> Member:
         """
         The core.

@@ -18,12 +18,14 @@ from typing import cast
 
 import attrs
 import msgspec
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 from twisted.web import http, server
 from twisted.web.resource import IResource, Resource
 
+from pico.net.background import background
 from pico.net.negotiate import prefers_open_metrics, takes_gzip
 
 _JSON = b"application/json"
@@ -42,10 +44,14 @@ class Question:
 
     :ivar accept: the Accept header; empty without.
     :ivar arguments: of the query; of one that comes twice the first.
+    :ivar target: path and query, as they were asked for.
+    :ivar header: gives any header by its name in lower case; empty without.
     """
 
     accept: str = ""
     arguments: Mapping[str, str] = attrs.field(factory=dict)
+    target: bytes = b""
+    header: Callable[[str], str] = lambda name: ""
 
 
 @attrs.frozen
@@ -57,6 +63,11 @@ class Page:
     body: bytes
     content_type: bytes = _JSON
     status: int = http.OK
+
+
+#: Passes questions on that others are to answer; ``None`` for one that is to be answered here. It is asked before
+#: anything else, whether there is such a path or not.
+Elsewhere = Callable[[Question], Deferred[Page] | Page | None]
 
 
 def json_page(value: object, status: int = http.OK) -> Page:
@@ -111,19 +122,7 @@ class PageResource(Resource):
             page = error_page(http.NOT_ALLOWED, "method not allowed", "there is only something to read here: use GET")
         else:
             page = self._page(request)
-        body = page.body
-        request.setResponseCode(page.status)
-        request.setHeader(b"Content-Type", page.content_type)
-        request.setHeader(b"X-Content-Type-Options", b"nosniff")
-        request.setHeader(b"Cache-Control", b"no-store")
-        if len(body) >= GZIP_SIZE and takes_gzip(request.getHeader("Accept-Encoding") or ""):
-            # The lowest level: text like this shrinks to a tenth, and the others wait meanwhile.
-            body = gzip.compress(body, 1, mtime=0)
-            request.setHeader(b"Content-Encoding", b"gzip")
-        if request.method == b"HEAD":
-            request.setHeader(b"Content-Length", b"%d" % len(body))
-            return b""
-        return body
+        return _respond(request, page)
 
     def _page(self, request: server.Request) -> Page:
         try:
@@ -131,6 +130,42 @@ class PageResource(Resource):
         except Exception:
             self._log.failure("a page could not be made")
             return error_page(http.INTERNAL_SERVER_ERROR, "internal error")
+
+
+class _ElsewhereResource(Resource):
+    """
+    What answers a question here, unless somebody else does.
+    """
+
+    isLeaf = True
+
+    def __init__(self, here: IResource, elsewhere: Elsewhere) -> None:
+        Resource.__init__(self)
+        self._here = here
+        self._elsewhere = elsewhere
+
+    def render(self, request: server.Request) -> bytes | int:
+        """
+        Answer one request, or let it be answered.
+        """
+        found = self._elsewhere(_question(request)) if request.method in (b"GET", b"HEAD") else None
+        if isinstance(found, Page):
+            return _respond(request, found)
+        if found is None:
+            answer: bytes | int = self._here.render(request)
+            return answer
+        # Who goes away does not wait any more.
+        request.notifyFinish().addErrback(lambda _: found.cancel())
+
+        def answered(page: Page) -> None:
+            body = _respond(request, page)
+            if request.method != b"HEAD":
+                request.setHeader(b"Content-Length", b"%d" % len(body))
+            request.write(body)
+            request.finish()
+
+        background(found.addCallback(answered), PageResource._log, "asking elsewhere")
+        return server.NOT_DONE_YET
 
 
 class JSONResource(PageResource):
@@ -206,6 +241,7 @@ def make_site(
     timeout: float = 30.0,
     max_connections: int = MAX_CONNECTIONS,
     clock: IReactorTime | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> server.Site:
     """
     Make the factory of a site's connections.
@@ -215,6 +251,7 @@ def make_site(
         response before it; also how long a client may take over reading its answer once it stops.
     :param max_connections: at a time; more are closed at once.
     :param clock: ``None`` takes the global reactor.
+    :param elsewhere: asks others; nobody does when not given.
     """
     root = _Unknown()
     for path, resource in resources.items():
@@ -225,7 +262,7 @@ def make_site(
                 folder.putChild(parent, _Unknown())
             folder = folder.children[parent]
         folder.putChild(name, resource)
-    return _Site(root, list(resources), timeout, max_connections, clock)
+    return _Site(root, list(resources), timeout, max_connections, clock, elsewhere)
 
 
 class _Unknown(PageResource):
@@ -252,12 +289,35 @@ def _hint(path: str, paths: Sequence[str]) -> str:
     return f"there are {', '.join(paths)}"
 
 
+def _respond(request: server.Request, page: Page) -> bytes:
+    """
+    Set an answer's head.
+
+    :return: the body that is to be written.
+    """
+    body = page.body
+    request.setResponseCode(page.status)
+    request.setHeader(b"Content-Type", page.content_type)
+    request.setHeader(b"X-Content-Type-Options", b"nosniff")
+    request.setHeader(b"Cache-Control", b"no-store")
+    if len(body) >= GZIP_SIZE and takes_gzip(request.getHeader("Accept-Encoding") or ""):
+        # The lowest level: text like this shrinks to a tenth, and the others wait meanwhile.
+        body = gzip.compress(body, 1, mtime=0)
+        request.setHeader(b"Content-Encoding", b"gzip")
+    if request.method == b"HEAD":
+        request.setHeader(b"Content-Length", b"%d" % len(body))
+        return b""
+    return body
+
+
 def _question(request: server.Request) -> Question:
     arguments = {
         name.decode("utf-8", "replace"): values[0].decode("utf-8", "replace")
         for name, values in (request.args or {}).items()
     }
-    return Question(request.getHeader("Accept") or "", arguments)
+    return Question(
+        request.getHeader("Accept") or "", arguments, request.uri, lambda name: request.getHeader(name) or ""
+    )
 
 
 class _Channel(http.HTTPChannel):
@@ -298,12 +358,26 @@ class _Site(server.Site):
     noisy = False
 
     def __init__(
-        self, root: Resource, paths: list[str], timeout: float, max_connections: int, clock: IReactorTime | None
+        self,
+        root: Resource,
+        paths: list[str],
+        timeout: float,
+        max_connections: int,
+        clock: IReactorTime | None,
+        elsewhere: Elsewhere | None,
     ) -> None:
         server.Site.__init__(self, root, _Request, timeout=timeout, reactor=clock, parsePOSTFormSubmission=False)
         self.paths = paths
         self.channels: set[_Channel] = set()
         self.max_connections = max_connections
+        self._elsewhere = elsewhere
+
+    def getResourceFor(self, request: server.Request) -> IResource:  # noqa: N802 - Twisted's name
+        """
+        Find what answers.
+        """
+        here: IResource = server.Site.getResourceFor(self, request)
+        return here if self._elsewhere is None else _ElsewhereResource(here, self._elsewhere)
 
     def stopFactory(self) -> None:
         """

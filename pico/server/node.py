@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 from twisted.internet.interfaces import IProtocolFactory, IReactorTCP, IReactorTime
 
+from pico.admin.forward import Forwarder
 from pico.admin.numbers import watch_node
 from pico.admin.port import make_admin_site
 from pico.cluster.accept import AcceptSettings, LinkPort
+from pico.cluster.gossip_numbers import watch_gossip
 from pico.cluster.greeting import Identification, NodeDialer
 from pico.cluster.link import LinkSettings
 from pico.cluster.members import Members
@@ -47,6 +49,7 @@ from pico.proxy.port import ProxyPort, ProxySettings
 from pico.proxy.record import Recorder
 from pico.proxy.trust import TrustedProxies
 from pico.server.anyone import Anyone
+from pico.server.gossip_view import GossipView
 from pico.server.service import Binding, NodeLinks, NodeService
 from pico.server.view import NodeView
 from pico.tunnel.session import TunnelSettings
@@ -208,6 +211,8 @@ def make_server(
         exchange=membership.accept if membership is not None else None,
     )
     watch_links(metrics, link_port, remotes)
+    if membership is not None:
+        watch_gossip(metrics, membership.gossip, table, publication, clock)
     selection = SelectorSettings(local_preference=config.cluster.local_preference)
     selector: ISelector = Selector(registry, remotes, clock=clock, settings=selection)
     links = NodeLinks(
@@ -244,8 +249,20 @@ def make_server(
         chooser=random.Random(),
     )
     metrics.gauge("pico_proxy_connections", "Clients connected to the proxy port.", lambda: proxy_port.connections)
+    gossip_view = GossipView(
+        membership.gossip if membership is not None else None,
+        clock=clock,
+        forget=config.cluster.forget,
+        time_of_day=wall_time,
+    )
     admin_site = make_admin_site(
-        view, upstream_port, metrics, clock=clock, max_connections=config.admin.max_connections
+        view,
+        upstream_port,
+        gossip_view,
+        metrics,
+        clock=clock,
+        max_connections=config.admin.max_connections,
+        forward=Forwarder(view, reactor, clock),
     )
     return NodeService(
         node_id=node_id,

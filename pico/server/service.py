@@ -320,11 +320,12 @@ class NodeService(Service):
     def _take_clients(self) -> None:
         self._view.ready = True
         _log.info(
-            "pico node {node} ready: proxy {proxy}, upstream {upstream}, admin {admin}",
+            "pico node {node} ready: proxy {proxy}, upstream {upstream}, admin {admin}, gossip {gossip}",
             node=self._node_id,
             proxy=self._proxy.shown,
             upstream=self._upstream.shown,
             admin=self._admin.shown,
+            gossip=self._cluster.shown,
         )
         waiting, self._ready = self._ready, []
         for each in waiting:

@@ -13,7 +13,15 @@ from twisted.internet.protocol import Factory, ServerFactory
 from twisted.web.server import Site
 from zope.interface import implementer
 
-from pico.interfaces import INodeView, ITunnels, NodeStatus, TunnelStatus
+from pico.interfaces import (
+    GossipEntry,
+    GossipNode,
+    IGossipView,
+    INodeView,
+    ITunnels,
+    NodeStatus,
+    TunnelStatus,
+)
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId
 from pico.net.ports import make_client_endpoint
 from pico.testing import MemoryNetwork, RecordingProtocol
@@ -49,30 +57,70 @@ def ask(
     """
     Send a request on a connection of its own.
     """
-    reactor: MemoryHost = network.host("operator")
-    connecting = make_client_endpoint(reactor, host, port).connect(Factory.forProtocol(RecordingProtocol))
-    network.pump()
-    clients: list[RecordingProtocol] = []
-    connecting.addCallback(lambda protocol: clients.append(cast(RecordingProtocol, protocol)))
-    client = clients[0]
-    assert client.transport is not None
-    lines = [f"{method} {path} HTTP/1.1", "Host: admin", "Connection: close", *headers, "", ""]
-    client.transport.write("\r\n".join(lines).encode())
-    network.pump()
-    client.transport.loseConnection()
-    network.pump()
-    head, _, body = client.received.partition(b"\r\n\r\n")
-    first, *rest = head.decode().split("\r\n")
-    fields = (line.partition(": ") for line in rest)
-    return Answer(int(first.split()[1]), {name.lower(): value for name, _, value in fields}, body)
+    asking = Asking(network, path, method, *headers, host=host, port=port)
+    answer = asking.answer
+    asking.leave()
+    return answer
 
 
-def serve(network: MemoryNetwork, site: Site) -> None:
+class Asking:
+    """
+    A request under way, on a connection of its own.
+    """
+
+    def __init__(
+        self,
+        network: MemoryNetwork,
+        path: str,
+        method: str = "GET",
+        *headers: str,
+        host: str = "node",
+        port: int = 8002,
+    ) -> None:
+        self._network = network
+        reactor: MemoryHost = network.host("operator")
+        connecting = make_client_endpoint(reactor, host, port).connect(Factory.forProtocol(RecordingProtocol))
+        network.pump()
+        clients: list[RecordingProtocol] = []
+        connecting.addCallback(lambda protocol: clients.append(cast(RecordingProtocol, protocol)))
+        self._client = clients[0]
+        assert self._client.transport is not None
+        lines = [f"{method} {path} HTTP/1.1", "Host: admin", "Connection: close", *headers, "", ""]
+        self._client.transport.write("\r\n".join(lines).encode())
+        network.pump()
+
+    @property
+    def answered(self) -> bool:
+        """
+        Whether anything has come.
+        """
+        return bool(self._client.received)
+
+    @property
+    def answer(self) -> Answer:
+        """
+        What has come.
+        """
+        head, _, body = self._client.received.partition(b"\r\n\r\n")
+        first, *rest = head.decode().split("\r\n")
+        fields = (line.partition(": ") for line in rest)
+        return Answer(int(first.split()[1]), {name.lower(): value for name, _, value in fields}, body)
+
+    def leave(self) -> None:
+        """
+        Drop the connection.
+        """
+        assert self._client.transport is not None
+        self._client.transport.loseConnection()
+        self._network.pump()
+
+
+def serve(network: MemoryNetwork, site: Site, host: str = "node") -> None:
     """
     Let a site listen where :func:`ask` asks.
     """
     # Twisted's factories are generic in their protocol, and a reactor takes any.
-    network.host("node").listenTCP(8002, cast(ServerFactory, site))
+    network.host(host).listenTCP(8002, cast(ServerFactory, site))
 
 
 def tunnel(number: int, endpoint: str = "e", **facts: object) -> TunnelStatus:
@@ -98,7 +146,7 @@ def tunnel(number: int, endpoint: str = "e", **facts: object) -> TunnelStatus:
     return attrs.evolve(made, **facts)  # type: ignore[arg-type]  # whatever a test wants to be different
 
 
-@implementer(INodeView, ITunnels)
+@implementer(INodeView, ITunnels, IGossipView)
 class MadeUpNode:
     """
     A node that says what it is told to say.
@@ -125,3 +173,18 @@ class MadeUpNode:
     def tunnels(self, endpoint: str | None, after: int, limit: int) -> tuple[Sequence[TunnelStatus], int]:
         self.asked.append((endpoint, after, limit))
         return self.found[:limit], 12
+
+    def members(self) -> Sequence[GossipNode]:
+        return [
+            GossipNode("n1", "10.0.0.9:8003", 7, left=False, unreachable=False, expiry=None),
+            GossipNode("n2", "10.0.0.8:8003", 9, left=False, unreachable=True, expiry=1_000_000_060.0),
+        ]
+
+    def entries(self, node: str, after: int, limit: int) -> tuple[GossipNode, Sequence[GossipEntry], int] | None:
+        self.asked.append((node, after, limit))
+        found = [
+            GossipEntry("proxy_addr", "10.0.0.9:8000", 3, internal=False, deleted=False),
+            GossipEntry("endpoint:e", "", 7, internal=False, deleted=True),
+        ]
+        member = next((member for member in self.members() if member.id == node), None)
+        return None if member is None else (member, found[:limit], 2)

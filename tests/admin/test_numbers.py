@@ -26,6 +26,7 @@ class NumbersTests(SynchronousTestCase):
         for line in (
             'pico_cluster_nodes{status="active"} 1.0',
             'pico_cluster_nodes{status="unreachable"} 1.0',
+            'pico_cluster_nodes{status="leaving"} 0.0',
             'pico_cluster_nodes{status="left"} 0.0',
             "pico_node_ready 1.0",
         ):

@@ -7,8 +7,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from pico.admin.port import MAX_TUNNELS, USUAL_TUNNELS, make_admin_site
-from pico.interfaces import INodeView, ITunnels
+from pico.admin.port import MAX_TUNNELS, USUAL_ENTRIES, USUAL_TUNNELS, make_admin_site
+from pico.interfaces import IGossipView, INodeView, ITunnels
 from pico.metrics import Metrics
 from pico.testing import MemoryNetwork
 from tests.admin.support import Answer, MadeUpNode, ask, serve, tunnel
@@ -20,6 +20,8 @@ ROUTES = (
     "/status/cluster/nodes",
     "/status/cluster/nodes/local",
     "/status/cluster/nodes/n2",
+    "/status/gossip/nodes",
+    "/status/gossip/nodes/n1",
     "/status/upstream/endpoints",
     "/status/upstream/tunnels",
     "/status/proxy/endpoints",
@@ -37,7 +39,7 @@ class AdminPortTests(SynchronousTestCase):
         self.metrics = Metrics()
         self.metrics.counter("pico_a", "A.").value += 1
         site = make_admin_site(
-            self.node, self.node, self.metrics, clock=self.network.clock, time_of_day=lambda: 1_000_000_000.0
+            self.node, self.node, self.node, self.metrics, clock=self.network.clock, time_of_day=lambda: 1_000_000_000.0
         )
         serve(self.network, site)
 
@@ -53,6 +55,7 @@ class AdminPortTests(SynchronousTestCase):
         """
         verifyObject(INodeView, self.node)
         verifyObject(ITunnels, self.node)
+        verifyObject(IGossipView, self.node)
 
     def test_health(self) -> None:
         """
@@ -98,6 +101,39 @@ class AdminPortTests(SynchronousTestCase):
         long = self.ask("/status/cluster/nodes/" + "x" * 5000)
         self.assertEqual(long.status, 404)
         self.assertLess(len(long.body), 300)
+
+    def test_gossip_nodes(self) -> None:
+        """
+        What gossip knows, with when who is not there is forgotten.
+        """
+        self.assertEqual(
+            self.ask("/status/gossip/nodes").body,
+            b'[{"id":"n1","addr":"10.0.0.9:8003","version":7,"left":false,"unreachable":false,'
+            b'"expiry":"0001-01-01T00:00:00Z"},'
+            b'{"id":"n2","addr":"10.0.0.8:8003","version":9,"left":false,"unreachable":true,'
+            b'"expiry":"2001-09-09T01:47:40Z"}]\n',
+        )
+
+    def test_gossip_node(self) -> None:
+        """
+        One by its id, and this one by the name "local", with its keys; how many there are only where some are missing.
+        """
+        local = (
+            b'{"id":"n1","addr":"10.0.0.9:8003","version":7,"left":false,"unreachable":false,'
+            b'"expiry":"0001-01-01T00:00:00Z","Entries":['
+            b'{"key":"proxy_addr","value":"10.0.0.9:8000","version":3,"internal":false,"deleted":false},'
+            b'{"key":"endpoint:e","value":"","version":7,"internal":false,"deleted":true}]}\n'
+        )
+        for name in ("local", "n1"):
+            self.assertEqual(self.ask(f"/status/gossip/nodes/{name}").body, local)
+        part = self.ask("/status/gossip/nodes/n2?limit=1&after=2").json
+        assert isinstance(part, dict)
+        self.assertEqual((len(part["Entries"]), part["Total"]), (1, 2))
+        self.assertEqual(self.node.asked, [("n1", 0, USUAL_ENTRIES)] * 2 + [("n2", 2, 1)])
+        self.assertEqual(self.ask("/status/gossip/nodes/n2?limit=x").status, 400)
+        unknown = self.ask("/status/gossip/nodes/n3")
+        detail = "no node n3 is known here; /status/gossip/nodes lists them"
+        self.assertEqual((unknown.status, unknown.json), (404, {"error": "not found", "detail": detail}))
 
     def test_endpoints(self) -> None:
         """

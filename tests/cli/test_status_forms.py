@@ -11,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pico.cli.status_client import Reply
 from pico.cli.status_forms import (
+    GOSSIP_NODE,
+    GOSSIP_NODES,
     NODE,
     NODES,
     PROXY_ENDPOINTS,
@@ -22,12 +24,13 @@ from pico.cli.status_forms import (
     age,
     as_json,
     as_yaml,
+    nodes_form,
     rates,
     size,
 )
 from pico.errors import PicoError
 
-FORMS = (NODES, NODE, UPSTREAM_ENDPOINTS, PROXY_ENDPOINTS, TUNNELS)
+FORMS = (NODES, NODE, UPSTREAM_ENDPOINTS, PROXY_ENDPOINTS, TUNNELS, GOSSIP_NODES, GOSSIP_NODE)
 
 
 def _node(name: str) -> dict[str, object]:
@@ -38,6 +41,18 @@ def _node(name: str) -> dict[str, object]:
         "admin_addr": "172.18.0.3:8002",
         "endpoints": 1,
         "upstreams": 2,
+    }
+
+
+def _member(name: str, **facts: object) -> dict[str, object]:
+    return {
+        "id": name,
+        "addr": "172.18.0.3:8003",
+        "version": 7,
+        "left": False,
+        "unreachable": False,
+        "expiry": "0001-01-01T00:00:00Z",
+        **facts,
     }
 
 
@@ -104,6 +119,71 @@ class DocumentTests(SynchronousTestCase):
         head = "id: n\nstatus: active\nproxy_addr: 172.18.0.3:8000\nadmin_addr: 172.18.0.3:8002\n"
         self.assertEqual(_document(NODE, node), head + "endpoints:\n  e: 1\n  f: 2\n")
         self.assertEqual(_document(NODE, {**node, "endpoints": None}), head + "endpoints: {}\n")
+
+    def test_nodes_of_a_status(self) -> None:
+        """
+        All, or those of one status.
+        """
+        value = [
+            {**_node(name), "status": status} for name, status in (("a", "active"), ("b", "left"), ("c", "active"))
+        ]
+        for status, names in ((None, "abc"), ("active", "ac"), ("left", "b"), ("unreachable", "")):
+            text = _document(nodes_form(status), value)
+            self.assertEqual([node["id"] for node in yaml.safe_load(text)["nodes"]], list(names))
+        self.assertEqual(_document(nodes_form("leaving"), value), "nodes: []\n")
+
+    def test_gossip_nodes(self) -> None:
+        """
+        A list by id, with times as YAML writes them.
+        """
+        self.assertEqual(
+            _document(GOSSIP_NODES, [_member("b", unreachable=True, expiry="2001-09-09T01:47:40Z"), _member("a")]),
+            "nodes:\n"
+            "- id: a\n"
+            "  addr: 172.18.0.3:8003\n"
+            "  version: 7\n"
+            "  left: false\n"
+            "  unreachable: false\n"
+            "  expiry: 0001-01-01T00:00:00Z\n"
+            "- id: b\n"
+            "  addr: 172.18.0.3:8003\n"
+            "  version: 7\n"
+            "  left: false\n"
+            "  unreachable: true\n"
+            "  expiry: 2001-09-09T01:47:40Z\n",
+        )
+
+    def test_gossip_node(self) -> None:
+        """
+        What is known of it, and apart from that its keys.
+        """
+        entry = {"key": "endpoint:e", "value": "1 0", "version": 4, "internal": False, "deleted": False}
+        text = (
+            "nodemetadata:\n"
+            "  id: a\n"
+            "  addr: 172.18.0.3:8003\n"
+            "  version: 7\n"
+            "  left: false\n"
+            "  unreachable: false\n"
+            "  expiry: 0001-01-01T00:00:00Z\n"
+            "entries:"
+        )
+        self.assertEqual(
+            _document(GOSSIP_NODE, {**_member("a"), "Entries": [entry]}),
+            text + "\n- key: endpoint:e\n  value: 1 0\n  version: 4\n  internal: false\n  deleted: false\n",
+        )
+        self.assertEqual(_document(GOSSIP_NODE, {**_member("a"), "Entries": None}), text + " []\n")
+        part = GOSSIP_NODE.document({**_member("a"), "Entries": [entry], "Total": 5})
+        self.assertIn("1 of 5", GOSSIP_NODE.note(part))
+        self.assertEqual(GOSSIP_NODE.note(GOSSIP_NODE.document({**_member("a"), "Entries": [entry]})), "")
+
+    def test_odd_times(self) -> None:
+        """
+        What is no time is text like any other.
+        """
+        text = _document(GOSSIP_NODES, [_member("a", expiry="x: [\x1b")])
+        self.assertEqual(yaml.safe_load(text)["nodes"][0]["expiry"], "x: [\x1b")
+        self.assertNotIn("\x1b", text)
 
     def test_endpoints(self) -> None:
         """
@@ -187,6 +267,25 @@ class TableTests(SynchronousTestCase):
             _table(PROXY_ENDPOINTS, {"e": ["a:1", "b:2"], "f": ["c:3"]}).rows,
             [["e", "a:1"], ["", "b:2"], ["f", "c:3"]],
         )
+
+    def test_gossip(self) -> None:
+        """
+        A row a node, with how long who is not there is kept; a row a key.
+        """
+        value = [
+            _member("a"),
+            _member("b", unreachable=True, expiry="2001-09-09T01:47:40Z"),
+            _member("c", left=True, expiry="2001-09-09T01:46:45Z"),
+        ]
+        rows = _table(GOSSIP_NODES, value, now=1_000_000_000.0).rows
+        self.assertEqual([row[3:] for row in rows], [["alive", ""], ["unreachable", "1m00s"], ["left", "5s"]])
+        entries = [
+            {"key": "endpoint:e", "value": "1 0", "version": 4, "internal": False, "deleted": False},
+            {"key": "i", "value": "", "version": 5, "internal": True, "deleted": True},
+        ]
+        table = _table(GOSSIP_NODE, {**_member("a"), "Entries": entries})
+        self.assertEqual(table.caption, "node a  addr 172.18.0.3:8003  version 7  status alive")
+        self.assertEqual(table.rows, [["4", "endpoint:e", "1 0", ""], ["5", "i", "", "internal deleted"]])
 
     def test_tunnels(self) -> None:
         """

@@ -195,6 +195,7 @@ class WrittenTests(SynchronousTestCase):
         for kind in (Kind.SECRET, Kind.TOKEN):
             self.assertEqual(written(leaf_of(kind), "hunter2"), "********")
             self.assertEqual(written(leaf_of(kind), ""), "")
+        self.assertEqual(written(leaf_of(Kind.SECRETS), ("hunter2", "hunter3")), ["********", "********"])
         for url, expected in [
             ("http://h:1/p", "http://h:1/p"),
             ("http://h:1/p?token=hunter2", "http://h:1/p?********"),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import attrs
 
 #: Ports that pages use, and that a test must have elsewhere.
-PORTS = (443, 4000, 5000, 8000, 8001, 8002, 8003, 8443, 9090)
+PORTS = (443, 4000, 5000, *range(8000, 8004), *range(8010, 8014), 8443, 9090)
 
 #: Directories of the system that pages write to.
 ROOTS = ("etc", "opt", "run", "var/log")

@@ -11,13 +11,13 @@ import attrs
 import msgspec
 
 from pico.cluster.members import Holder
-from pico.config.server import Cluster, Gossip, ServerConfig
+from pico.config.server import Admin, Cluster, Gossip, Proxy, ServerConfig
 from pico.names import DEFAULT_TENANT, EndpointKey
 from pico.server.node import make_server
 from pico.server.service import NodeService
 from pico.testing import MemoryHost
 from tests.server.nodes import KEY, Places
-from tests.server.support import GOSSIP
+from tests.server.support import ADMIN, GOSSIP, PROXY
 
 
 @attrs.define
@@ -77,7 +77,11 @@ class Clusters(Places):
             gossip=Gossip(bind_addr=f"{there.address}:{gossip_port}"),
         )
         service = make_server(
-            ServerConfig(cluster=msgspec.structs.replace(cluster, **settings)),
+            ServerConfig(
+                cluster=msgspec.structs.replace(cluster, **settings),
+                proxy=Proxy(advertise_addr=f"{there.address}:{PROXY}"),
+                admin=Admin(advertise_addr=f"{there.address}:{ADMIN}"),
+            ),
             there,
             clock=there,
             chooser=random.Random(f"{name} {self._lives}"),

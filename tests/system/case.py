@@ -50,6 +50,7 @@ class Node:
     :ivar proxy: its port for clients.
     :ivar upstream: its port for agents.
     :ivar admin: its port for operators.
+    :ivar gossip: its port for other nodes.
     """
 
     def __init__(
@@ -68,14 +69,22 @@ class Node:
         self.host = on.address if on is not None else "127.0.0.1"
         self._command = command
         self._settings = dict(settings)
-        self.proxy = self.upstream = self.admin = 0
+        self.proxy = self.upstream = self.admin = self.gossip = 0
         self.program = self._start()
 
-    def restart(self) -> None:
+    def restart(self, settings: Settings | None = None) -> None:
         """
         Start it anew on the same ports; it must have ended.
+
+        :param settings: that are others from now on.
         """
-        for name, port in (("proxy", self.proxy), ("upstream", self.upstream), ("admin", self.admin)):
+        self._settings.update(settings or {})
+        for name, port in (
+            ("proxy", self.proxy),
+            ("upstream", self.upstream),
+            ("admin", self.admin),
+            ("cluster.gossip", self.gossip),
+        ):
             self._settings[f"{name}.bind_addr"] = f"{self.host}:{port}"
         self.program = self._start()
 
@@ -150,8 +159,8 @@ class Node:
         }
         command = [*self._command, *flags(settings)]
         program = self._scene.start("node", command if self._on is None else self._on.command(command))
-        found = program.wait_for_log(r"ready: proxy \S*:(\d+), upstream \S*:(\d+), admin \S*:(\d+)")
-        self.proxy, self.upstream, self.admin = (int(port) for port in found.groups())
+        found = program.wait_for_log(r"ready: proxy \S*:(\d+), upstream \S*:(\d+), admin \S*:(\d+), gossip \S*:(\d+)")
+        self.proxy, self.upstream, self.admin, self.gossip = (int(port) for port in found.groups())
         eventually(lambda: self.ready, "the node to be ready")
         return program
 

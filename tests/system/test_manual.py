@@ -193,6 +193,12 @@ class ManualTests(SystemTestCase):
         """
         self.follow("howto/prometheus.md")
 
+    def test_cluster(self) -> None:
+        """
+        Two nodes on one machine.
+        """
+        self.follow("howto/cluster.md")
+
     def test_debug_a_502(self) -> None:
         """
         Each kind of 502, and how it goes away.
