@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.cluster.accept import AcceptSettings, LinkPort
-from pico.cluster.greeting import Identification, LinkError, NodeDialer, Once
+from pico.cluster.greeting import Greeting, Identification, LinkError, NodeDialer, Once
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId
 from pico.net.deadlines import Deadlines
 from pico.net.ports import listen_tcp, make_client_endpoint
@@ -24,7 +24,8 @@ from pico.upstream.registry import Registry
 from pico.upstream.tunnel import TunnelUpstream
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.link_auth import Peer, Purpose
-from pico.wire.preamble import ANSWER_SIZE, Answer, AnswerReader, Preamble, encode_preamble
+from pico.wire.link_auth import Role as Side
+from pico.wire.preamble import ANSWER_SIZE, Answer, AnswerReader, Malformed, Preamble, PreambleReader, encode_preamble
 from pico.wire.yamux.session import Role
 from tests.tunnel.support import HalfCloser
 
@@ -139,6 +140,51 @@ class Dialler(Session):
         Open a stream with a preamble.
         """
         return self.open(encode_preamble(preamble or Preamble(E)) + behind)
+
+
+class ByHand(Session):
+    """
+    Another node that takes one link, and says on it what the test wants.
+    """
+
+    def __init__(self, scene: Scene, name: str) -> None:
+        host = scene.network.host(name)
+        super().__init__(Role.SERVER, host, scene.turn)
+        self._network = scene.network
+        greeting = Greeting(
+            Identification(Peer(NodeId(name), 1), (SECRET,)).agreement(
+                Side.ACCEPTOR, host.seconds() + 5.0, Purpose.LINK, None
+            ),
+            clock=host,
+            decide=lambda peer, purpose: self.session,
+            ended=lambda peer, error: None,
+        )
+        # It may be another life of it.
+        host.ports.pop(PORT, None)
+        listen_tcp(host, "", PORT, Once(greeting), setting="")
+
+    @property
+    def preamble(self) -> Preamble | Malformed | None:
+        """
+        How the newest stream begins.
+        """
+        return PreambleReader().receive_data(self.offered[-1].received)
+
+    def say(self, data: bytes) -> None:
+        """
+        Say something on the newest stream.
+        """
+        self.offered[-1].stream.write(data)
+        self._network.pump()
+
+    def open(self) -> HalfCloser:
+        """
+        Open a stream.
+        """
+        protocol = HalfCloser()
+        self.session.open_stream().attach(protocol)
+        self._network.pump()
+        return protocol
 
 
 class Scene:
