@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, ITransport
 from twisted.python.failure import Failure
@@ -25,10 +25,10 @@ from pico.wire.link_notices import NoticeType
 from pico.wire.preamble import Answer, Kind, Malformed, Preamble, PreambleReader, Verdict, encode_answer
 
 #: Tunnels that are tried for one stream; the other node may ask again.
-ATTEMPTS = 4
+ATTEMPTS: Final = 4
 
 #: A tunnel's number in an answer.
-_NUMBERS = 0xFFFFFFFF
+_NUMBERS: Final = 0xFFFFFFFF
 
 
 class LocalUpstream(Protocol):

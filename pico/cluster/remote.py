@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
-from typing import cast
+from typing import Final, cast
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
@@ -17,6 +17,7 @@ from pico.cluster.greeting import NodeDialer
 from pico.cluster.link import Link, LinkSettings
 from pico.cluster.members import Holder, Members
 from pico.cluster.opening import Opening
+from pico.errors import TunnelError
 from pico.interfaces import IUpstream
 from pico.names import EndpointKey, NodeId
 from pico.net.deadlines import Deadline, Deadlines
@@ -37,10 +38,10 @@ from pico.wire.preamble import (
 )
 
 #: Seconds for which others are preferred after something could not serve a request.
-AVOID = 1.0
+AVOID: Final = 1.0
 
 #: Seconds between two looks at what is not used any more.
-SWEEP = 60.0
+SWEEP: Final = 60.0
 
 
 class RemoteUpstream:
@@ -197,6 +198,9 @@ class RemoteUpstream:
         """
         Open a stream over the link.
         """
+        if not self._supply.available:
+            # An exchange may come back to where its kept stream was lost.
+            raise TunnelError(f"{self.key.endpoint} is not served there any more")
         return self.link.open_stream(self)
 
     def refusal(self) -> FailureKind:
@@ -204,7 +208,8 @@ class RemoteUpstream:
         Why there was no stream.
         """
         self._blamed = 0
-        return FailureKind.OVERLOADED if self.link.session is not None else FailureKind.NODE_UNREACHABLE
+        full = self._supply.available and self.link.session is not None
+        return FailureKind.OVERLOADED if full else FailureKind.NODE_UNREACHABLE
 
     def attach(self, stream: TunnelStream, client: HTTPClientProtocol, exchange: Acquirer) -> None:
         """

@@ -5,7 +5,7 @@ The choice among the tunnels of this node and the nodes that have others.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
@@ -18,7 +18,7 @@ from pico.upstream.registry import Registry
 from pico.upstream.tunnel import TunnelUpstream
 
 #: What a further hop costs, in requests under way: so much busier may a tunnel here be before distance is weighed.
-HOP = 4.0
+HOP: Final = 4.0
 
 
 class RemoteTable(Protocol):

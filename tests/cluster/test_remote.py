@@ -257,6 +257,7 @@ class RemotesTests(RemotesTestCase):
         self.agent.offered[-1].stream.loseConnection()
         self.scene.network.pump()
         self.assertEqual(self.streams, 0)
+        self.assertIs(self.ask(upstream).failure, FailureKind.NODE_UNREACHABLE)
         (again,) = self.hold(self.holder())
         self.assertIsNot(again, upstream)
         self.ask(again)
