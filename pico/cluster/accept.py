@@ -46,6 +46,10 @@ QUIET = 10.0
 _TELLING = frozenset({Refusal.VERSION, Refusal.MODE, Refusal.PROOF, Refusal.SAME_ID, Refusal.WRONG_NODE})
 
 
+#: Stages in which a relay waits for the other node, which has nothing else to do first.
+_AWAITED = (Stage.READING, Stage.RETURNED)
+
+
 @attrs.frozen
 class AcceptSettings:
     """
@@ -53,7 +57,8 @@ class AcceptSettings:
 
     :ivar tunnel: those of a link's session.
     :ivar agreement_timeout: until both nodes are sure of each other.
-    :ivar preamble_timeout: from the beginning of a stream to the end of its preamble.
+    :ivar preamble_timeout: from the beginning of a stream to the end of its preamble; and before it is given up that
+        was not taken by its tunnel.
     :ivar max_pending: connections that have not come so far yet.
     :ivar max_links: links of all nodes, and ...
     :ivar max_links_per_node: ... of one: one, and those that it has replaced or that it does not know to be lost.
@@ -232,6 +237,7 @@ class LinkPort:
         Drop everything now.
         """
         self._leaving = True
+        self._look.cancel()
         for greeting in list(self._pending):
             del self._pending[greeting]
             greeting.abort()
@@ -365,7 +371,7 @@ class AcceptedLink:
         """
         busy = 0
         for relay in list(self.relays):
-            if relay.stage is Stage.READING and now - relay.since >= self._preamble_timeout:
+            if relay.stage in _AWAITED and now - relay.since >= self._preamble_timeout:
                 relay.give_up()
             busy += relay.look()
         self.busy = busy
@@ -395,19 +401,22 @@ class AcceptedLink:
         """
         self._port.count.answers[verdict] += 1
 
-    def tell(self, kind: NoticeType, stream: int) -> None:
+    def tell(self, kind: NoticeType, stream: int) -> bool:
         """
         Tell the other node something about a stream.
+
+        :return: whether it will hear that, if the link lives.
         """
         notices = self._notices
         if notices is None:
             try:
                 notices = self.session.open_stream()
             except TunnelError:
-                return  # it takes none: then it is on its way out, and its streams with it
+                return False  # it takes none: then it is on its way out, and its streams with it
             self._notices = notices
             notices.attach(_Notices(self._notices_lost))
         notices.write(encode_notice(Notice(kind, stream)))
+        return True
 
     def ended(self, relay: Relay, received: int, sent: int) -> None:
         """

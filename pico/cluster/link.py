@@ -9,7 +9,7 @@ When the other node says go-away, or stream ids run out, the session is no part 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import attrs
@@ -247,9 +247,9 @@ class _Core:
         def make(_: Peer) -> IProtocol:
             return carried.session
 
-        self.attempt = self.dialer.dial(self.host, self.port, Purpose.LINK, make, self.peer)
-        self.attempt.addCallbacks(succeeded, failed)
-        return self.attempt
+        self.attempt = attempt = self.dialer.dial(self.host, self.port, Purpose.LINK, make, self.peer)
+        attempt.addCallbacks(succeeded, failed)
+        return attempt
 
     def room(self) -> None:
         """
@@ -277,17 +277,20 @@ class _Core:
             for user in list(self.users):
                 user.link_replaced()
 
-    def make_room(self) -> None:
+    def make_room(self) -> bool:
         """
         Close an idle stream, of whichever endpoint.
+
+        :return: whether there was one.
         """
         for _ in range(len(self.users)):
             user = next(iter(self.users))
             if user.drop_oldest():
-                return
+                return True
             # Looked at last the next time.
             del self.users[user]
             self.users[user] = None
+        return False
 
     def close_old(self) -> None:
         """
@@ -410,9 +413,20 @@ class Link:
     @property
     def address(self) -> tuple[str, int]:
         """
-        Where that is dialled.
+        Where that is dialled the next time; a session that stands is not touched by a change.
         """
         return self._core.host, self._core.port
+
+    @address.setter
+    def address(self, address: tuple[str, int]) -> None:
+        self._core.host, self._core.port = address
+
+    @property
+    def users(self) -> Iterable[LinkUser]:
+        """
+        Those that may open streams.
+        """
+        return self._core.users
 
     @property
     def session(self) -> TunnelSession | None:
@@ -462,7 +476,8 @@ class Link:
         Open a stream; attach a protocol to it and write.
 
         :raises TunnelBusy: when that must wait; ``user`` is told.
-        :raises TunnelError: when the node could not be reached a moment ago, or the link has been stopped.
+        :raises TunnelError: when the node could not be reached a moment ago, the link has as many streams as it may,
+            or it has been stopped.
         """
         core = self._core
         carried = core.carried
@@ -474,8 +489,8 @@ class Link:
             raise TunnelBusy(f"the link to node {core.peer.id} is being made")
         session = carried.session
         core.used = True
-        if session.streams >= core.settings.max_streams:
-            core.make_room()
+        if session.streams >= core.settings.max_streams and not core.make_room():
+            raise TunnelError(f"the link to node {core.peer.id} carries as many streams as it may")
         try:
             stream = session.open_stream()
         except TunnelBusy:

@@ -7,7 +7,7 @@ than came with the head: should the other node refuse, all of it is still here, 
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from typing import ClassVar, Protocol, cast
 
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, ITransport
@@ -36,7 +36,8 @@ class StreamDeclined(ConnectionLost):
     :ivar kind: what that means for a request.
     """
 
-    never_processed = True
+    #: Said to be of the class, or compiled no object would have it.
+    never_processed: ClassVar[bool] = True
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(f"the other node said {verdict.name}")

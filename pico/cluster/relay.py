@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, ITransport
 from twisted.python.failure import Failure
@@ -25,10 +25,10 @@ from pico.wire.link_notices import NoticeType
 from pico.wire.preamble import Answer, Kind, Malformed, Preamble, PreambleReader, Verdict, encode_answer
 
 #: Tunnels that are tried for one stream; the other node may ask again.
-ATTEMPTS = 4
+ATTEMPTS: Final = 4
 
 #: A tunnel's number in an answer.
-_NUMBERS = 0xFFFFFFFF
+_NUMBERS: Final = 0xFFFFFFFF
 
 
 class LocalUpstream(Protocol):
@@ -87,9 +87,11 @@ class Host(Protocol):
         This was said to the other node.
         """
 
-    def tell(self, kind: NoticeType, stream: int) -> None:
+    def tell(self, kind: NoticeType, stream: int) -> bool:
         """
         Tell the other node something about a stream.
+
+        :return: whether it will hear that, if the link lives.
         """
 
     def ended(self, relay: Relay, received: int, sent: int) -> None:
@@ -106,6 +108,7 @@ class Stage(enum.Enum):
     READING = "waiting for the preamble"
     OPENING = "waiting for a stream of a tunnel"
     JOINED = "joined"
+    RETURNED = "not taken by its tunnel, which the other node was told"
     ENDED = "over"
 
 
@@ -114,6 +117,7 @@ class Relay:
     The protocol of a stream until it is joined to a tunnel's.
 
     :ivar since: when it began, on the link's clock.
+    :ivar stage: how far it is.
     """
 
     __slots__ = (
@@ -176,9 +180,12 @@ class Relay:
 
     def give_up(self) -> None:
         """
-        The preamble has not come in time.
+        The preamble has not come in time, or the other node has not taken back a stream that it was told to.
         """
-        self._refuse(Verdict.BAD_PREAMBLE)
+        if self.stage is Stage.READING:
+            self._refuse(Verdict.BAD_PREAMBLE)
+        else:
+            self._stream.abortConnection()
 
     def look(self) -> bool:
         """
@@ -311,9 +318,11 @@ class Relay:
         splice = self._splice
         if splice is None or end is not splice.right or end.received or not never_processed(reason):
             return False
-        # The agent had not taken the stream when it left. The other node may still hold the request.
-        self._host.tell(NoticeType.UNPROCESSED, self._stream.id)
-        self._stream.loseConnection()
+        # The agent had not taken the stream when it left. The other node may still hold the request. It resets the
+        # stream when it hears so; an end from here might overtake the notice.
+        if not self._host.tell(NoticeType.UNPROCESSED, self._stream.id):
+            return False
+        self.stage = Stage.RETURNED
         return True
 
     def _over(self, received: int, sent: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
-from typing import cast
+from typing import Final, cast
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
@@ -17,17 +17,16 @@ from pico.cluster.greeting import NodeDialer
 from pico.cluster.link import Link, LinkSettings
 from pico.cluster.members import Holder, Members
 from pico.cluster.opening import Opening
+from pico.errors import TunnelError
 from pico.interfaces import IUpstream
 from pico.names import EndpointKey, NodeId
 from pico.net.deadlines import Deadline, Deadlines
 from pico.net.http.client import HTTPClientProtocol
-from pico.net.http.fields import value_of
 from pico.net.http.gateway import Acquirer, FailureKind
 from pico.net.turn import Turn
 from pico.tunnel.stream import TunnelStream
 from pico.tunnel.supply import StreamSupply, SupplySettings
 from pico.wire.http1.headers import HeaderCache
-from pico.wire.link_auth import Peer
 from pico.wire.preamble import (
     MAX_CLIENT,
     MAX_FAILED,
@@ -39,12 +38,10 @@ from pico.wire.preamble import (
 )
 
 #: Seconds for which others are preferred after something could not serve a request.
-AVOID = 1.0
+AVOID: Final = 1.0
 
 #: Seconds between two looks at what is not used any more.
-SWEEP = 60.0
-
-_REQUEST_ID = b"x-request-id"
+SWEEP: Final = 60.0
 
 
 class RemoteUpstream:
@@ -52,6 +49,7 @@ class RemoteUpstream:
     One endpoint at one other node.
 
     :ivar holder: what is known of it.
+    :ivar last_turn: for whoever chooses: when it was chosen last, in turns.
     :ivar link: the way to the node.
     """
 
@@ -65,6 +63,7 @@ class RemoteUpstream:
         "_supply",
         "holder",
         "key",
+        "last_turn",
         "link",
     )
 
@@ -93,6 +92,7 @@ class RemoteUpstream:
         self._supply = StreamSupply(self, cache=cache, clock=clock, deadlines=deadlines, settings=settings)
         self.holder = holder
         self.key = key
+        self.last_turn = 0
         self.link = link
         link.join(self)
 
@@ -156,6 +156,8 @@ class RemoteUpstream:
         """
         Give the exchange a stream: an idle one, or a new one as soon as there is a link.
         """
+        # Who gets none now, or whose wait is ended, blames no tunnel: see also refusal, link_failed and close.
+        self._blamed = 0
         self._supply.acquire(exchange, fresh)
 
     def cancel(self, exchange: Acquirer) -> None:
@@ -196,6 +198,9 @@ class RemoteUpstream:
         """
         Open a stream over the link.
         """
+        if not self._supply.available:
+            # An exchange may come back to where its kept stream was lost.
+            raise TunnelError(f"{self.key.endpoint} is not served there any more")
         return self.link.open_stream(self)
 
     def refusal(self) -> FailureKind:
@@ -203,7 +208,8 @@ class RemoteUpstream:
         Why there was no stream.
         """
         self._blamed = 0
-        return FailureKind.OVERLOADED if self.link.session is not None else FailureKind.NODE_UNREACHABLE
+        full = self._supply.available and self.link.session is not None
+        return FailureKind.OVERLOADED if full else FailureKind.NODE_UNREACHABLE
 
     def attach(self, stream: TunnelStream, client: HTTPClientProtocol, exchange: Acquirer) -> None:
         """
@@ -215,7 +221,7 @@ class RemoteUpstream:
         preamble = Preamble(
             self.key,
             client=client_host if len(client_host) <= MAX_CLIENT and client_host.isascii() else "",
-            request_id=value_of(exchange.head.headers, _REQUEST_ID)[:MAX_REQUEST_ID],
+            request_id=exchange.request_id[:MAX_REQUEST_ID],
             failed=failed,
         )
         stream.attach(Opening(client, encode_preamble(preamble), self))
@@ -266,6 +272,7 @@ class RemoteUpstream:
         """
         Nothing new goes there any more; what is under way ends by itself.
         """
+        self._blamed = 0
         self.link.part(self)
         self._supply.leave()
         self._supply.stop()
@@ -279,10 +286,11 @@ class _Known:
     """
     What an endpoint has elsewhere.
 
-    :ivar holders: as they were given; another object means that something has changed.
+    :ivar holders: as they were given; another object means that something has changed. Nothing when it is to be looked
+        at anew whatever was given.
     """
 
-    holders: Sequence[Holder]
+    holders: Sequence[Holder] | None
     upstreams: Sequence[RemoteUpstream]
 
 
@@ -317,10 +325,12 @@ class Remotes:
         self._dialer = dialer
         self._known: dict[EndpointKey, _Known] = {}
         self._link_settings = links
-        self._links: dict[tuple[Peer, str, int], Link] = {}
+        #: By id and generation. Not by :class:`Peer`, whose equality compiled code does not know.
+        self._links: dict[tuple[NodeId, int], Link] = {}
         self._members = members
         self._supply_settings = supply
         self._sweep: Deadline = deadlines.watch(self._swept)
+        self._stopped = False
         self._sweeping = False
         self._turn = turn
         #: Streams that nodes were asked for, by what they said.
@@ -351,9 +361,14 @@ class Remotes:
 
         :param before: only lives of an earlier generation; all when not given.
         """
-        for place, link in list(self._links.items()):
-            if link.peer.id == node and (before is None or link.peer.generation < before):
-                del self._links[place]
+        for life, link in list(self._links.items()):
+            if life[0] == node and (before is None or life[1] < before):
+                del self._links[life]
+                for upstream in link.users:
+                    known = self._known.get(upstream.key) if isinstance(upstream, RemoteUpstream) else None
+                    if known is not None:
+                        # The node may be named again by the same object as before, and is then dialled again.
+                        known.holders = None
                 # Who is sent elsewhere by that may ask for the same endpoint, in the middle of this call.
                 self._turn.at_end(link.stop)
 
@@ -361,11 +376,13 @@ class Remotes:
         """
         Close all links, with whatever is on them.
         """
+        self._stopped = True
         self._sweep.cancel()
-        for known in self._known.values():
+        # Who is sent elsewhere by this asks again, and finds nothing.
+        everything, self._known = self._known, {}
+        for known in everything.values():
             for upstream in known.upstreams:
                 upstream.close()
-        self._known.clear()
         links, self._links = self._links, {}
         for link in links.values():
             link.stop()
@@ -375,22 +392,25 @@ class Remotes:
     def _renew(
         self, key: EndpointKey, holders: Sequence[Holder], before: Sequence[RemoteUpstream]
     ) -> Sequence[RemoteUpstream]:
-        old = {(each.holder.peer, each.link): each for each in before}
+        if self._stopped:
+            return ()
+        old = {each.link: each for each in before}
         upstreams = []
         for holder in holders:
             link = self._link(holder)
-            upstream = old.pop((holder.peer, link), None)
+            upstream = old.pop(link, None)
             if upstream is None:
                 upstream = self._make(key, holder, link)
             upstream.holder = holder
             upstreams.append(upstream)
-        for upstream in old.values():
-            upstream.close()
         if upstreams:
             self._known[key] = _Known(holders, upstreams)
             self._sweep_later()
         else:
             del self._known[key]
+        # Only now: who waits at one of these is sent elsewhere, and asks for the same endpoint in the middle of this.
+        for upstream in old.values():
+            upstream.close()
         return upstreams
 
     def _make(self, key: EndpointKey, holder: Holder, link: Link) -> RemoteUpstream:
@@ -406,13 +426,14 @@ class Remotes:
         )
 
     def _link(self, holder: Holder) -> Link:
-        place = (holder.peer, holder.host, holder.port)
-        link = self._links.get(place)
+        peer = holder.peer
+        life = (peer.id, peer.generation)
+        link = self._links.get(life)
         if link is None:
             # A node that has begun a new life takes nothing over its old links.
-            self.forget(holder.peer.id, holder.peer.generation)
-            link = self._links[place] = Link(
-                holder.peer,
+            self.forget(peer.id, peer.generation)
+            link = self._links[life] = Link(
+                peer,
                 holder.host,
                 holder.port,
                 dialer=self._dialer,
@@ -422,6 +443,8 @@ class Remotes:
                 chooser=self._chooser,
                 settings=self._link_settings,
             )
+        else:
+            link.address = (holder.host, holder.port)
         return link
 
     def _answered(self, verdict: Verdict) -> None:
@@ -442,9 +465,9 @@ class Remotes:
                 del self._known[key]
                 for upstream in known.upstreams:
                     upstream.close()
-        for place, link in list(self._links.items()):
+        for life, link in list(self._links.items()):
             if link.unused:
-                del self._links[place]
+                del self._links[life]
                 link.stop()
         if self._known or self._links:
             self._sweep_later()

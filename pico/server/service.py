@@ -367,8 +367,9 @@ class NodeService(Service):
             await links.membership.close()
         await self._cluster.close()
         left = max(0.0, end - self._clock.seconds())
-        if not await self._wait(lambda: links.port.leave(left), left + _CLOSING):
-            links.port.abort()
+        await self._wait(lambda: links.port.leave(left), left + _CLOSING)
+        # What has not ended by now, and who has only just connected.
+        links.port.abort()
         links.remotes.stop()
 
     @property

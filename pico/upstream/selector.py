@@ -5,7 +5,7 @@ The choice among the tunnels of this node and the nodes that have others.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
@@ -15,9 +15,10 @@ from pico.cluster.remote import RemoteUpstream
 from pico.interfaces import ISelector, IUpstream
 from pico.names import EndpointKey
 from pico.upstream.registry import Registry
+from pico.upstream.tunnel import TunnelUpstream
 
 #: What a further hop costs, in requests under way: so much busier may a tunnel here be before distance is weighed.
-HOP = 4.0
+HOP: Final = 4.0
 
 
 class RemoteTable(Protocol):
@@ -60,6 +61,7 @@ class Selector:
         self._preference = settings.local_preference
         self._registry = registry
         self._remotes = remotes
+        #: How many choices there were among nodes.
         self._turn = 0
 
     def choose(self, key: EndpointKey, tried: Sequence[object]) -> IUpstream | None:
@@ -72,29 +74,30 @@ class Selector:
             return local
         now = self._clock.seconds()
         remote = self._least(remotes, tried, now)
-        if remote is None or local is None:
-            return local if remote is None else remote
-        local_avoided = local.avoid_until > now
-        remote_avoided = remote.avoid_until > now
-        if local_avoided != remote_avoided:
-            return remote if local_avoided else local
-        if remote.holder.leaving or local.in_flight <= self._preference * (remote.load + HOP):
+        if remote is None or (local is not None and not self._is_better(remote, local, now)):
             return local
+        self._turn = remote.last_turn = self._turn + 1
         return remote
+
+    def _is_better(self, remote: RemoteUpstream, local: TunnelUpstream, now: float) -> bool:
+        """
+        Whether a request goes to another node although there is a tunnel here.
+        """
+        local_avoided = local.avoid_until > now
+        if local_avoided != (remote.avoid_until > now):
+            return local_avoided
+        return not remote.holder.leaving and local.in_flight > self._preference * (remote.load + HOP)
 
     def _least(self, remotes: Sequence[RemoteUpstream], tried: Sequence[object], now: float) -> RemoteUpstream | None:
         """
-        The node whose tunnels have the least to do, the next in turn among equals.
+        The node whose tunnels have the least to do; among equals the one that was not chosen for the longest time.
         """
         best: RemoteUpstream | None = None
-        best_rank = (True, True, 0.0)
-        count = len(remotes)
-        self._turn = turn = (self._turn + 1) % count
-        for step in range(count):
-            remote = remotes[turn - step]
+        best_rank = (True, True, 0.0, 0)
+        for remote in remotes:
             if tried and not _may_try(remote, tried, now):
                 continue
-            rank = (remote.avoid_until > now, remote.holder.leaving, remote.load)
+            rank = (remote.avoid_until > now, remote.holder.leaving, remote.load, remote.last_turn)
             if best is None or rank < best_rank:
                 best, best_rank = remote, rank
         return best

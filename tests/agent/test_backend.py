@@ -46,6 +46,7 @@ class Caller:
     head: RequestHead = PLAIN
     sends: int = 1
     peer_host: str = "192.0.2.9"
+    request_id: bytes = b""
     client: HTTPClientProtocol | None = None
     failures: list[FailureKind] = attrs.field(factory=list)
     ended: bool = False

@@ -8,6 +8,9 @@ import json
 import random
 
 import attrs
+import msgspec
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory, ServerFactory
 
 from pico.agent.service import AgentService, make_agent
 from pico.cluster.accept import AcceptSettings
@@ -17,12 +20,13 @@ from pico.config.agent import AgentConfig, Connect, ListenerConfig
 from pico.config.server import Cluster, ServerConfig
 from pico.interfaces import IVerifier
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId, TenantId
+from pico.net.ports import make_client_endpoint
 from pico.server.node import Neighbours, make_server
 from pico.server.service import NodeService
-from pico.testing import MemoryHost, StaticMembers
+from pico.testing import HalfCloseRecordingProtocol, MemoryHost, StaticMembers
 from pico.wire.link_auth import Peer
 from tests.scrape import value_of
-from tests.server.support import ADMIN, PROXY, UPSTREAM, Service, World, request_bytes
+from tests.server.support import ADMIN, PROXY, UPSTREAM, World, request_bytes
 from tests.server.support import Peer as Client
 
 LINK = 8003
@@ -30,12 +34,44 @@ LINK = 8003
 KEY = b"the cluster's secret, long and random"
 
 
+class HalfClosingPeer(Client, HalfCloseRecordingProtocol):
+    """
+    A client, or a connection to a service, that knows of half-closed connections.
+    """
+
+
+class HalfClosingService(ServerFactory):
+    """
+    A service that says nothing by itself.
+
+    :ivar connections: all that there were.
+    """
+
+    noisy = False
+
+    def __init__(self) -> None:
+        self.connections: list[HalfClosingPeer] = []
+
+    def buildProtocol(self, addr: IAddress | None) -> HalfClosingPeer:
+        """
+        Take a connection.
+        """
+        self.connections.append(HalfClosingPeer())
+        return self.connections[-1]
+
+
 class Places(World):
     """
     A network in which nodes are told apart by their hosts' names.
     """
 
-    def agent_at(self, node: str, service: Service | None, endpoint: str = "e", *, tenant: str = "") -> AgentService:
+    def __init__(self) -> None:
+        super().__init__()
+        self.agents: list[AgentService] = []
+
+    def agent_at(
+        self, node: str, service: ServerFactory | None, endpoint: str = "e", *, tenant: str = ""
+    ) -> AgentService:
         """
         Start an agent that dials one node.
         """
@@ -54,8 +90,19 @@ class Places(World):
             chooser=random.Random(1),
         )
         agent.startService()
+        self.agents.append(agent)
         self.network.pump()
         return agent
+
+    def connect_half_closing(self, node: str, port: int = PROXY) -> HalfClosingPeer:
+        """
+        Connect to a node, as a client that knows of half-closed connections.
+        """
+        made: list[HalfClosingPeer] = []
+        endpoint = make_client_endpoint(self.network.host("client"), node, port)
+        endpoint.connect(Factory.forProtocol(HalfClosingPeer)).addCallbacks(made.append, lambda _: None)
+        self.network.pump()
+        return made[0]
 
     def client_of(self, node: str, port: int = PROXY) -> Client:
         """
@@ -99,8 +146,7 @@ class Places(World):
         Let a node vanish as a process does: its connections are reset, its ports closed.
         """
         host = self.network.host(name)
-        host.ports.clear()
-        for port in list(host.datagram_ports.values()):
+        for port in [*host.ports.values(), *host.datagram_ports.values()]:
             port.stopListening()
         for pipe in list(self.network.pipes):
             for end in (pipe.left, pipe.right):
@@ -134,6 +180,8 @@ class Nodes(Places):
     def __init__(self) -> None:
         super().__init__()
         self.nodes: dict[str, Node] = {}
+        #: Nodes that are another life's now.
+        self._former: list[Node] = []
 
     def start(
         self,
@@ -152,7 +200,9 @@ class Nodes(Places):
         """
         host = self.network.host(name)
         secrets = tuple(key.decode() for key in keys)
-        config = config or ServerConfig(cluster=Cluster(node_id=name, secret_keys=secrets, local_preference=preference))
+        config = config or ServerConfig(cluster=Cluster(node_id=name))
+        cluster = msgspec.structs.replace(config.cluster, secret_keys=secrets, local_preference=preference)
+        config = msgspec.structs.replace(config, cluster=cluster)
         members = StaticMembers()
         service = make_server(
             config,
@@ -170,6 +220,8 @@ class Nodes(Places):
         service.privilegedStartService()
         service.startService()
         self.network.pump()
+        if name in self.nodes:
+            self._former.append(self.nodes[name])
         node = self.nodes[name] = Node(name, host, members, service, generation)
         return node
 
@@ -197,3 +249,33 @@ class Nodes(Places):
         """
         node = self.nodes[name]
         return Holder(Peer(NodeId(name), node.generation), name, LINK, upstreams, load, leaving)
+
+    def start_over(self, name: str) -> Node:
+        """
+        Let a node vanish and be back at once, as another life.
+        """
+        generation = self.nodes[name].generation
+        self.kill(name)
+        return self.start(name, generation=generation + 1)
+
+    def host_of(self, node: str) -> MemoryHost:
+        """
+        Where a node is.
+        """
+        return self.nodes[node].host
+
+    def end(self) -> None:
+        """
+        Stop everything there is, without patience: connections break, agents and nodes are told twice.
+        """
+        for pipe in self.network.pipes:
+            for end in (pipe.left, pipe.right):
+                if end.getHost().host == self.network.host("client").address:
+                    end.abortConnection()
+        self.network.pump()
+        services = [*self.agents, *(node.service for node in (*self.nodes.values(), *self._former))]
+        for _ in range(2):
+            for service in services:
+                service.stopService()
+            self.network.pump()
+        self.network.advance(5)

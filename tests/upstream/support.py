@@ -28,6 +28,7 @@ class Waiter:
         self.head = request_head(b"GET / HTTP/1.1\r\nHost: e\r\n\r\n")
         self.sends = 1
         self.peer_host = "192.0.2.9"
+        self.request_id = b""
         self.client: HTTPClientProtocol | None = None
         self.failure: FailureKind | None = None
 

@@ -89,6 +89,12 @@ class Acquirer(Protocol):
         The address of whose request it is.
         """
 
+    @property
+    def request_id(self) -> bytes:
+        """
+        By which the request is found in logs; empty if there is none.
+        """
+
     def connected(self, client: HTTPClientProtocol) -> None:
         """
         Here it is.
