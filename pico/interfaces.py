@@ -179,3 +179,67 @@ class INodeView(Interface):
         """
         Where each endpoint's tunnels come from.
         """
+
+
+@attrs.frozen
+class GossipStatus:
+    """
+    A node as gossip knows it.
+
+    :ivar addr: ``host:port`` where it takes gossip and links.
+    :ivar generation: of its life; a later start has a higher one.
+    :ivar status: ``active``, ``suspect``, ``unreachable`` or ``left``.
+    :ivar version: of the last change that is known of it.
+    :ivar keys: that it publishes, those of gossip itself included.
+    :ivar deleted: keys that it has taken back and that are remembered.
+    :ivar since: seconds for which it has had its status; ``None`` for the node that is asked.
+    :ivar changed: seconds since its newest change arrived here; ``None`` for the node that is asked.
+    :ivar forgotten_in: seconds until it is forgotten, if it stays what it is; ``None`` while it is there.
+    """
+
+    id: NodeId
+    addr: str
+    generation: int
+    status: str
+    version: int
+    keys: int
+    deleted: int
+    since: float | None
+    changed: float | None
+    forgotten_in: float | None
+
+
+@attrs.frozen
+class GossipKey:
+    """
+    A key that a node publishes, or has taken back.
+
+    :ivar value: nothing if it was taken back.
+    :ivar internal: whether it is gossip's own business.
+    """
+
+    key: bytes
+    value: bytes | None
+    version: int
+    internal: bool
+
+
+class IGossipView(Interface):
+    """
+    What a node knows of others by gossip, for those who look for errors.
+    """
+
+    def members() -> Sequence[GossipStatus]:
+        """
+        Every node that is known, the one that is asked first.
+        """
+
+    def keys(node: NodeId) -> Sequence[GossipKey] | None:
+        """
+        What a node publishes, the oldest change first; ``None`` if it is not known.
+        """
+
+    def counters() -> Mapping[str, int]:
+        """
+        What has been counted, by names that do not change.
+        """

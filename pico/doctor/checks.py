@@ -46,6 +46,15 @@ def checks_of_server(config: ServerConfig, limit: float) -> Sequence[Check]:
         Port("admin", parse_address(config.admin.bind_addr), config.admin.advertise_addr),
     ]
     running = partial(running_node, ports[-1].address, step)
+    gossip = config.cluster.gossip
+    ports.append(
+        Port(
+            "cluster.gossip",
+            parse_address(gossip.bind_addr),
+            gossip.advertise_addr,
+            told=bool(gossip.advertise_addr or config.cluster.join),
+        )
+    )
     connections = config.proxy.http.max_connections + config.upstream.max_tunnels
     return [
         Check("ports", partial(look_at_ports, ports, limit=step, running=running)),

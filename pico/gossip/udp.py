@@ -91,6 +91,13 @@ class Gossip(DatagramProtocol):
         return self._member
 
     @property
+    def has_member(self) -> bool:
+        """
+        Whether the port was bound, so that there is a core.
+        """
+        return self._member is not None
+
+    @property
     def only_seed(self) -> bool:
         """
         Whether there are seeds, all of their names are found, and all of them are this member itself.

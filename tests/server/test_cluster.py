@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.protocol import DatagramProtocol, ServerFactory
 from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,7 +15,7 @@ from pico.cluster.membership import ALONE_AFTER, JoinFailed, Replaced
 from pico.errors import ListenError
 from tests.server.clusters import Clusters
 from tests.server.nodes import KEY
-from tests.server.support import GOSSIP, PROXY, Service
+from tests.server.support import ADMIN, GOSSIP, PROXY, Service, request_bytes
 
 OTHER_KEY = b"the secret of quite another cluster"
 
@@ -126,9 +126,12 @@ class JoinTests(ClusterTestCase):
         node = self.world.start("b", "a")
         self.advance(30)
         self.assertFalse(node.ready)
+        self.assertNotIn(PROXY, node.host.ports)
+        self.assertEqual(self.world.ask_at("b", request_bytes("GET", "/ready"), ADMIN).status, 503)
         self.world.start("a")
         self.advance(3)
         self.assertTrue(node.ready)
+        self.assertIn(PROXY, node.host.ports)
         self.assert_knows("b", a="active")
 
     def test_nobody(self) -> None:
@@ -164,6 +167,19 @@ class JoinTests(ClusterTestCase):
         self.world.start("a")
         self.advance(2)
         self.assert_knows("b", a="active")
+
+    def test_port_for_clients_taken(self) -> None:
+        """
+        When the port for clients cannot be had in the end, that is said as at the start.
+        """
+        self.world.start("a")
+        node = self.world.make("b", "a")
+        node.host.listenTCP(PROXY, ServerFactory())
+        node.service.startService()
+        failed = node.service.when_failed()
+        self.advance(2)
+        text = f"cannot listen on :{PROXY} (proxy.bind_addr): address already in use"
+        self.assertEqual(str(self.successResultOf(failed)), text)
 
     def test_stopped_while_it_looks(self) -> None:
         """
