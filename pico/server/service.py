@@ -231,7 +231,7 @@ class NodeService(Service):
             return f"draining: {_count(self._upstream_port.in_flight, 'request')} left"
         tunnels = _count(self._upstream_port.upstreams, "tunnel")
         told = f"{tunnels}, {_count(len(self._view.upstream_endpoints()), 'endpoint')}"
-        nodes = len(self._view.nodes())
+        nodes = len(self._view.statuses())
         return told if nodes == 1 else f"{told}, {nodes} nodes"
 
     def when_ready(self) -> Deferred[None]:

