@@ -167,7 +167,12 @@ class INodeView(Interface):
 
     def nodes() -> Sequence[NodeStatus]:
         """
-        Every known node, this one first.
+        Every known node, this one first. It takes time where nodes serve very many endpoints.
+        """
+
+    def statuses() -> Sequence[str]:
+        """
+        The status of every known node, to be counted.
         """
 
     def upstream_endpoints() -> Mapping[str, int]:

@@ -21,7 +21,7 @@ def watch_node(metrics: Metrics, view: INodeView) -> None:
 
     def nodes() -> Samples:
         counted = Counter(dict.fromkeys(STATUSES, 0))
-        counted.update(node.status for node in view.nodes())
+        counted.update(view.statuses())
         return [((status,), count) for status, count in counted.items()]
 
     metrics.gauges("pico_cluster_nodes", "Known nodes by status, this one included.", ["status"], nodes)

@@ -14,8 +14,9 @@ from typing import cast
 import click
 import msgspec
 from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
-from twisted.logger import ILogObserver, globalLogPublisher
+from twisted.logger import ILogObserver, Logger, globalLogPublisher
 from twisted.python.components import Componentized
 from twisted.python.usage import Options as UsageOptions
 
@@ -41,6 +42,8 @@ DAEMON_LOG = "twistd.log"
 
 #: Options of twistd's own that say where the log goes.
 _LOG_OPTIONS = ("logfile", "syslog", "logger")
+
+_log = Logger(namespace="main")
 
 
 class Options(UsageOptions):
@@ -92,14 +95,18 @@ class Options(UsageOptions):
 class _Daemon(Service):
     """
     A node whose second SIGTERM ends at once, and whose start says in one line what keeps it from starting.
+
+    When it cannot go on it says why, drains and ends with status 1.
     """
 
-    def __init__(self, node: Service, log: Log | None) -> None:
+    def __init__(self, node: Service, log: Log | None, failed: Deferred[PicoError]) -> None:
         """
         :param log: of the process; without one twistd has its own.
+        :param failed: fires with the reason when the node cannot go on.
         """
         self._node = node
         self._log = log
+        self._failed = failed
 
     def setServiceParent(self, parent: object) -> None:
         # The application takes its services before twistd asks it who reads the log.
@@ -123,6 +130,7 @@ class _Daemon(Service):
 
         # Twisted puts its own handlers in the place of ours when the reactor begins to run.
         reactor.callWhenRunning(_handle_signals, self._log)
+        self._failed.addCallback(_give_up)
 
     def stopService(self) -> object:
         Service.stopService(self)
@@ -142,6 +150,22 @@ def _handle_signals(log: Log | None) -> None:
         lambda: reactor.callFromThread(reactor.stop),  # type: ignore[attr-defined]
         None if log is None else log.flush,
     )
+
+
+def _give_up(error: PicoError) -> None:
+    from twisted.internet import reactor
+
+    _log.error("{reason}", reason=str(error))
+    atexit.register(_exit)
+    # Not before the reactor runs. The module is the reactor.
+    reactor.callFromThread(reactor.stop)  # type: ignore[attr-defined]
+
+
+def _exit() -> None:
+    # twistd has no way for a service to say with which status it ends.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def makeService(options: Options) -> IService:
@@ -165,4 +189,5 @@ def makeService(options: Options) -> IService:
     if log is not None:
         # twistd has things to say when all services have stopped, and about one that could not start.
         atexit.register(log.close)
-    return cast(IService, _Daemon(supervisor.watch(node, lambda: node.status, node.when_ready), log))
+    watched = supervisor.watch(node, lambda: node.status, node.when_ready)
+    return cast(IService, _Daemon(watched, log, node.when_failed()))

@@ -47,6 +47,15 @@ def checks_of_server(config: ServerConfig, limit: float) -> Sequence[Check]:
         Port("admin", parse_address(config.admin.bind_addr), config.admin.advertise_addr),
     ]
     running = partial(running_node, ports[-1].address, step)
+    gossip = config.cluster.gossip
+    ports.append(
+        Port(
+            "cluster.gossip",
+            parse_address(gossip.bind_addr),
+            gossip.advertise_addr,
+            told=bool(gossip.advertise_addr or config.cluster.join),
+        )
+    )
     return [
         Check("ports", partial(look_at_ports, ports, limit=step, running=running)),
         Check("open files", partial(look_at_open_files, files_of_node(config))),

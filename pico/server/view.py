@@ -45,10 +45,16 @@ class NodeView:
         """
         This node, and all others by their ids.
         """
-        status = "leaving" if self.leaving else "active"
-        own = NodeStatus(self._node_id, status, self.proxy_addr, self.admin_addr, self.upstream_endpoints())
+        own = NodeStatus(self._node_id, self._status, self.proxy_addr, self.admin_addr, self.upstream_endpoints())
         others = self._others.entries if self._others is not None else ()
         return [own, *sorted(map(_status_of, others), key=lambda node: node.id)]
+
+    def statuses(self) -> Sequence[str]:
+        """
+        The status of each of them, in no order.
+        """
+        others = self._others.entries if self._others is not None else ()
+        return [self._status, *(entry.status.value for entry in others)]
 
     def upstream_endpoints(self) -> Mapping[str, int]:
         """
@@ -61,6 +67,10 @@ class NodeView:
         Where each endpoint's tunnels come from.
         """
         return {_name(key): list(addresses) for key, addresses in self._tunnels.addresses().items()}
+
+    @property
+    def _status(self) -> str:
+        return "leaving" if self.leaving else "active"
 
 
 def _status_of(entry: Entry) -> NodeStatus:

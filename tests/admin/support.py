@@ -164,6 +164,9 @@ class MadeUpNode:
     def nodes(self) -> Sequence[NodeStatus]:
         return self.known
 
+    def statuses(self) -> Sequence[str]:
+        return [node.status for node in self.known]
+
     def upstream_endpoints(self) -> Mapping[str, int]:
         return self.known[0].endpoints
 
