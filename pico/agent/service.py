@@ -104,11 +104,13 @@ class AgentService(Service):
         self._grace_period = grace_period
         self._endpoints = endpoints or Endpoints()
         self._own_port = own_port
+        self._ended = False
 
     def privilegedStartService(self) -> None:
         """
         Bind while there still are the rights to.
         """
+        self._check()
         Service.privilegedStartService(self)
         if self._own_port is not None:
             self._own_port.open()
@@ -116,7 +118,10 @@ class AgentService(Service):
     def startService(self) -> None:
         """
         Dial.
+
+        :raises RuntimeError: the agent was stopped before; connections that it kept are closed for good.
         """
+        self._check()
         Service.startService(self)
         if self._own_port is not None:
             self._own_port.open()
@@ -129,6 +134,7 @@ class AgentService(Service):
         Say go-away on every tunnel, serve what is under way, then close.
         """
         Service.stopService(self)
+        self._ended = True
         self._endpoints.stopping = True
         stopping: list[Deferred[None]] = [listener.stop(self._grace_period) for listener, _ in self._listeners]
 
@@ -138,6 +144,10 @@ class AgentService(Service):
             return self._own_port.close() if self._own_port is not None else None
 
         return gatherResults(stopping, consumeErrors=True).addBoth(stopped)
+
+    def _check(self) -> None:
+        if self._ended:
+            raise RuntimeError("an agent that was stopped cannot be started again; make another one")
 
 
 class _Reporter:
@@ -275,7 +285,7 @@ def _make_listener(
     cache = HeaderCache(fate_of, apart=REQUEST_ID_LINE)
     endpoint = make_client_endpoint(reactor, service.host, service.port, config.timeout)
     if service.scheme == "https":
-        endpoint = TLSEndpoint(endpoint, optionsForClientTLS(service.host), clock)
+        endpoint = TLSEndpoint(endpoint, optionsForClientTLS(service.host), clock, config.timeout)
     backend = ServiceBackend(
         endpoint,
         max_idle=config.http_client.max_idle_conns,

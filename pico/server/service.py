@@ -4,6 +4,7 @@ A node's life: bind, serve, drain, end.
 
 from __future__ import annotations
 
+import enum
 import socket
 from collections.abc import Callable, Sequence
 
@@ -123,9 +124,19 @@ class _Entrance:
         await DeferredList([each for each in stopping if each is not None], consumeErrors=True)
 
 
+class _Life(enum.Enum):
+    """
+    How far a node has come.
+    """
+
+    NEW = "nothing is bound"
+    BOUND = "its ports are"
+    ENDED = "it was stopped"
+
+
 class NodeService(Service):
     """
-    Run one node.
+    Run one node, once.
 
     ``startService`` binds its ports, the operators' first; when one cannot be bound none stays open and
     :class:`pico.errors.ListenError` says which. ``stopService`` drains: not ready any more, agents told; clients are
@@ -161,7 +172,7 @@ class NodeService(Service):
         self._view = view
         self._drain_delay = drain_delay
         self._grace_period = grace_period
-        self._bound = False
+        self._life = _Life.NEW
         self._settling: Deferred[None] | None = None
         self._ready: list[Deferred[None]] = []
         #: Whom to tell when everything is closed; one for each time that a stop was asked for.
@@ -194,16 +205,17 @@ class NodeService(Service):
         """
         Bind while there still are the rights to.
         """
-        Service.privilegedStartService(self)
         self._bind()
+        Service.privilegedStartService(self)
 
     def startService(self) -> None:
         """
         Bind, if that was not done before, and be ready.
+
+        :raises RuntimeError: the node was stopped before; agents and clients that it sent away know another one.
         """
+        self._bind()
         Service.startService(self)
-        if not self._bound:
-            self._bind()
         self._view.admin_addr = self._admin.advertised
         self._view.proxy_addr = self._proxy.advertised
         self._upstream_port.proxy_port = getattr(self._proxy.host, "port", 0)
@@ -220,12 +232,13 @@ class NodeService(Service):
         :return: fires when everything is closed.
         """
         Service.stopService(self)
-        if not self._bound and not self._stopping:
+        bound = self._life is _Life.BOUND
+        if not bound and not self._stopping:
             return None
         stopped: Deferred[None] = Deferred()
         self._stopping.append(stopped)
-        if self._bound:
-            self._bound = False
+        if bound:
+            self._life = _Life.ENDED
             if self._settling is not None:
                 self._settling.cancel()
             Deferred.fromCoroutine(self._drain()).addCallbacks(self._stopped, self._stopped)
@@ -307,6 +320,10 @@ class NodeService(Service):
                 each.callback(None)
 
     def _bind(self) -> None:
+        if self._life is _Life.ENDED:
+            raise RuntimeError("a node that was stopped cannot be started again; make another one")
+        if self._life is _Life.BOUND:
+            return
         entrances = [self._admin, self._upstream]
         if not self._proxy.inherited:
             entrances.append(self._proxy)
@@ -317,7 +334,7 @@ class NodeService(Service):
             for entrance in entrances:
                 background(Deferred.fromCoroutine(entrance.close()), _log)
             raise
-        self._bound = True
+        self._life = _Life.BOUND
 
 
 def _count(number: int, what: str) -> str:
