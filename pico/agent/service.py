@@ -27,13 +27,11 @@ from pico.client.listener import Listener
 from pico.client.urls import parse_node_url
 from pico.config.addresses import Address, parse_address, parse_service
 from pico.config.agent import AgentConfig, ListenerConfig
-from pico.config.sections import Log, access_log_problems
 from pico.errors import ConfigError
-from pico.log.levels import Threshold
-from pico.log.redaction import Redaction
 from pico.metrics import Metrics
 from pico.net.deadlines import Deadlines
-from pico.net.http.access_log import AccessLog, AccessLogSettings, HeaderChoice
+from pico.net.http.access_config import make_access_log
+from pico.net.http.access_log import AccessLog
 from pico.net.http.request_ids import REQUEST_ID_LINE
 from pico.net.http.server import ServerSettings
 from pico.net.http.tally import Tallies, Tally
@@ -239,7 +237,7 @@ def make_agent(
     backends = []
     for listener in config.listeners:
         tally = tallies.of(listener.endpoint_id) if tallies is not None else None
-        access_log = _access_log(listener, config.log)
+        access_log = make_access_log(listener.access_log, config.log, "proxy.http.access", f"{listener.endpoint_id}: ")
         backend, served = _make_listener(
             listener, reactor, clock, deadlines, access_log, on_event if requests else None, tally
         )
@@ -313,20 +311,3 @@ def _make_listener(
         tally=tally,
     )
     return backend, listener
-
-
-def _access_log(listener: ListenerConfig, log: Log) -> AccessLog:
-    settings = listener.access_log
-    for problem in access_log_problems(settings):
-        raise ConfigError(f"{listener.endpoint_id}: {problem}")
-    return AccessLog(
-        AccessLogSettings(
-            enabled=not settings.disable,
-            level=settings.level,
-            threshold=Threshold(log.level, log.subsystems),
-            redaction=Redaction(log.redact),
-            request_headers=HeaderChoice(settings.request_headers.allow_list, settings.request_headers.block_list),
-            response_headers=HeaderChoice(settings.response_headers.allow_list, settings.response_headers.block_list),
-        ),
-        "proxy.http.access",
-    )
