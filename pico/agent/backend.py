@@ -21,6 +21,7 @@ from pico.net.deadlines import Deadlines
 from pico.net.http.client import HTTPClientProtocol
 from pico.net.http.gateway import Acquirer, FailureKind
 from pico.net.http.pool import Pool
+from pico.net.tls_endpoint import TLSFailed
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
 
@@ -142,8 +143,13 @@ class ServiceBackend:
             reason.trap(CancelledError, ConnectingCancelledError, ConnectError)
             return
         self.in_flight -= 1
-        timed_out = reason.check(error.TimeoutError) is not None
-        exchange.unreachable(FailureKind.CONNECT_TIMEOUT if timed_out else FailureKind.UNREACHABLE)
+        exchange.unreachable(_kind_of(reason))
+
+
+def _kind_of(reason: Failure) -> FailureKind:
+    if reason.check(error.TimeoutError):
+        return FailureKind.CONNECT_TIMEOUT
+    return FailureKind.NO_TLS if reason.check(TLSFailed) else FailureKind.UNREACHABLE
 
 
 @implementer(IProtocolFactory)

@@ -33,6 +33,7 @@ _log = Logger(namespace="proxy.http")
 _FAILURES = {
     FailureKind.UNREACHABLE: (502, "upstream unreachable"),
     FailureKind.CONNECT_TIMEOUT: (504, "upstream timeout"),
+    FailureKind.NO_TLS: (502, "upstream unreachable"),
     FailureKind.LOST: (502, "upstream unreachable"),
     FailureKind.MALFORMED: (502, "upstream unreachable"),
 }
@@ -41,13 +42,18 @@ _FAILURES = {
 _TROUBLE: dict[FailureKind | None, str] = {
     FailureKind.UNREACHABLE: "does not accept connections",
     FailureKind.CONNECT_TIMEOUT: "did not accept a connection in time",
+    FailureKind.NO_TLS: "did not speak TLS that the agent trusts; pico doctor says why",
     FailureKind.LOST: "closed the connection without an answer",
     FailureKind.MALFORMED: "sent something that is not HTTP/1.1",
     FailureKind.BROKEN: "broke off within a response",
 }
 
 #: Failures after which the service has certainly seen nothing of the request.
-_UNSEEN = {FailureKind.UNREACHABLE: b"unreachable", FailureKind.CONNECT_TIMEOUT: b"timeout"}
+_UNSEEN = {
+    FailureKind.UNREACHABLE: b"unreachable",
+    FailureKind.CONNECT_TIMEOUT: b"timeout",
+    FailureKind.NO_TLS: b"unreachable",
+}
 
 
 class Service(Backend, Protocol):

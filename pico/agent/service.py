@@ -29,13 +29,11 @@ from pico.client.slot import Dials
 from pico.client.urls import parse_node_url
 from pico.config.addresses import Address, parse_address, parse_service
 from pico.config.agent import AgentConfig, ListenerConfig
-from pico.config.sections import Log, access_log_problems
 from pico.errors import ConfigError
-from pico.log.levels import Threshold
-from pico.log.redaction import Redaction
 from pico.metrics import Metrics
 from pico.net.deadlines import Deadlines
-from pico.net.http.access_log import AccessLog, AccessLogSettings, HeaderChoice
+from pico.net.http.access_config import make_access_log
+from pico.net.http.access_log import AccessLog
 from pico.net.http.request_ids import REQUEST_ID_LINE
 from pico.net.http.server import ServerSettings
 from pico.net.http.tally import Tallies, Tally
@@ -106,11 +104,13 @@ class AgentService(Service):
         self._grace_period = grace_period
         self._endpoints = endpoints or Endpoints()
         self._own_port = own_port
+        self._ended = False
 
     def privilegedStartService(self) -> None:
         """
         Bind while there still are the rights to.
         """
+        self._check()
         Service.privilegedStartService(self)
         if self._own_port is not None:
             self._own_port.open()
@@ -118,7 +118,10 @@ class AgentService(Service):
     def startService(self) -> None:
         """
         Dial.
+
+        :raises RuntimeError: the agent was stopped before; connections that it kept are closed for good.
         """
+        self._check()
         Service.startService(self)
         if self._own_port is not None:
             self._own_port.open()
@@ -131,6 +134,7 @@ class AgentService(Service):
         Say go-away on every tunnel, serve what is under way, then close.
         """
         Service.stopService(self)
+        self._ended = True
         self._endpoints.stopping = True
         stopping: list[Deferred[None]] = [listener.stop(self._grace_period) for listener, _ in self._listeners]
 
@@ -140,6 +144,10 @@ class AgentService(Service):
             return self._own_port.close() if self._own_port is not None else None
 
         return gatherResults(stopping, consumeErrors=True).addBoth(stopped)
+
+    def _check(self) -> None:
+        if self._ended:
+            raise RuntimeError("an agent that was stopped cannot be started again; make another one")
 
 
 class _Reporter:
@@ -229,7 +237,7 @@ def make_agent(
     backends = []
     for listener in config.listeners:
         tally = tallies.of(listener.endpoint_id) if tallies is not None else None
-        access_log = _access_log(listener, config.log)
+        access_log = make_access_log(listener.access_log, config.log, "proxy.http.access", f"{listener.endpoint_id}: ")
         backend, served = _make_listener(
             listener, reactor, clock, deadlines, access_log, on_event if requests else None, tally
         )
@@ -311,7 +319,7 @@ def _make_listener(
     cache = HeaderCache(fate_of, apart=REQUEST_ID_LINE)
     endpoint = make_client_endpoint(reactor, service.host, service.port, config.timeout)
     if service.scheme == "https":
-        endpoint = TLSEndpoint(endpoint, optionsForClientTLS(service.host), clock)
+        endpoint = TLSEndpoint(endpoint, optionsForClientTLS(service.host), clock, config.timeout)
     backend = ServiceBackend(
         endpoint,
         max_idle=config.http_client.max_idle_conns,
@@ -339,20 +347,3 @@ def _make_listener(
         tally=tally,
     )
     return backend, listener
-
-
-def _access_log(listener: ListenerConfig, log: Log) -> AccessLog:
-    settings = listener.access_log
-    for problem in access_log_problems(settings):
-        raise ConfigError(f"{listener.endpoint_id}: {problem}")
-    return AccessLog(
-        AccessLogSettings(
-            enabled=not settings.disable,
-            level=settings.level,
-            threshold=Threshold(log.level, log.subsystems),
-            redaction=Redaction(log.redact),
-            request_headers=HeaderChoice(settings.request_headers.allow_list, settings.request_headers.block_list),
-            response_headers=HeaderChoice(settings.response_headers.allow_list, settings.response_headers.block_list),
-        ),
-        "proxy.http.access",
-    )

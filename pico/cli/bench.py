@@ -11,63 +11,61 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pico.cli.command import Group, Option
+from pico.cli.command import OPTIONS, Decorated, Group, Option, output_flag
 from pico.cli.terminal import is_terminal
 from pico.config.units import parse_duration, parse_size
 
 if TYPE_CHECKING:
     from pico.bench.load.run import Run
 
-Command = TypeVar("Command", bound=Callable[..., object])
-
 _TO = "Connection to the node"
 
-_upstream_url = click.option(
-    "--connect.upstream-url",
-    "upstream_url",
-    cls=Option,
-    section=_TO,
-    metavar="URL",
-    default="http://localhost:8001",
-    show_default=True,
-    help="Upstream port of a node.",
-)
-_token = click.option(
-    "--connect.token",
-    "token",
-    cls=Option,
-    section=_TO,
-    metavar="TOKEN",
-    default="",
-    help="Token to show to the node. [default: none]",
-)
-_connect_timeout = click.option(
+
+def _value(
+    metavar: str, flag: str, default: object, text: str, *, name: str = "", section: str = OPTIONS
+) -> Callable[[Decorated], Decorated]:
+    """
+    A flag with a default.
+
+    :param metavar: what its value is.
+    :param name: of the function's parameter, if it is not that of the flag.
+    """
+    names = (flag, name) if name else (flag,)
+    shown = default != ""
+    return click.option(
+        *names,
+        cls=Option,
+        section=section,
+        metavar=metavar,
+        type=type(default),
+        default=default,
+        show_default=shown,
+        help=text if shown else f"{text} [default: none]",
+    )
+
+
+def _count(flag: str, default: int, text: str) -> Callable[[Decorated], Decorated]:
+    return _value("COUNT", flag, default, text)
+
+
+def _connection(metavar: str, flag: str, default: str, text: str) -> Callable[[Decorated], Decorated]:
+    name = flag.removeprefix("--connect.").replace("-", "_")
+    return _value(metavar, flag, default, text, name="connect_timeout" if name == "timeout" else name, section=_TO)
+
+
+_upstream_url = _connection("URL", "--connect.upstream-url", "http://localhost:8001", "Upstream port of a node.")
+_token = _connection("TOKEN", "--connect.token", "", "Token to show to the node.")
+_connect_timeout = _connection(
+    "DURATION",
     "--connect.timeout",
-    "connect_timeout",
-    cls=Option,
-    section=_TO,
-    metavar="DURATION",
-    default="5s",
-    show_default=True,
-    help="For one try to connect; also how long to wait for a tunnel before it is given up.",
+    "5s",
+    "For one try to connect; also how long to wait for a tunnel before it is given up.",
 )
-_output = click.option(
-    "-o",
-    "--output",
-    cls=Option,
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the figures.",
-)
-
-
-def _count(flag: str, default: int, text: str) -> Callable[[Command], Command]:
-    return click.option(flag, cls=Option, metavar="COUNT", type=int, default=default, show_default=True, help=text)
+_output = output_flag(["text", "json"], "Form of the figures.")
 
 
 @click.group("bench", cls=Group)
@@ -86,35 +84,16 @@ def bench() -> None:
 @_count("--clients", 100, "Connections to the proxy port, each with one request at a time.")
 @_count("--endpoints", 100, "Endpoints to ask for: bench-0, bench-1 and so on, one at random for each request.")
 @_count("--upstreams", 100, "Tunnels that this program serves them through; 0 if others do (pico bench upstreams).")
-@click.option(
-    "--size",
-    cls=Option,
-    metavar="SIZE",
-    default="1KiB",
-    show_default=True,
-    help="Bytes of each request's body, which must come back; 0 for GET without a body.",
-)
-@click.option(
+@_value("SIZE", "--size", "1KiB", "Bytes of each request's body, which must come back; 0 for GET without a body.")
+@_value(
+    "NUMBER",
     "--rate",
-    cls=Option,
-    metavar="NUMBER",
-    type=float,
-    default=0.0,
-    show_default=True,
-    help="Requests a second of all clients together; 0 for as many as are answered. Times then run from the moment at "
+    0.0,
+    "Requests a second of all clients together; 0 for as many as are answered. Times then run from the moment at "
     "which a request was due.",
 )
-@click.option("--timeout", cls=Option, metavar="DURATION", default="30s", show_default=True, help="For one request.")
-@click.option(
-    "--connect.proxy-url",
-    "proxy_url",
-    cls=Option,
-    section=_TO,
-    metavar="URL",
-    default="http://localhost:8000",
-    show_default=True,
-    help="Proxy port of a node.",
-)
+@_value("DURATION", "--timeout", "30s", "For one request.")
+@_connection("URL", "--connect.proxy-url", "http://localhost:8000", "Proxy port of a node.")
 @_upstream_url
 @_token
 @_connect_timeout
@@ -180,14 +159,7 @@ def http(
 @bench.command("upstreams")
 @_count("--upstreams", 1000, "Tunnels to open.")
 @_count("--endpoints", 100, "Endpoints that they are spread over: bench-0, bench-1 and so on.")
-@click.option(
-    "--duration",
-    cls=Option,
-    metavar="DURATION",
-    default="0",
-    show_default=True,
-    help="How long to keep them; 0 until Ctrl-C.",
-)
+@_value("DURATION", "--duration", "0", "How long to keep them; 0 until Ctrl-C.")
 @_upstream_url
 @_token
 @_connect_timeout

@@ -5,12 +5,15 @@ Commands whose help is grouped, says every default, and fits the terminal.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import click
 
 from pico.cli.terminal import use_color_on
 from pico.cli.wrong_use import WrongUse, did_you_mean, in_brief, which_one
+
+Decorated = TypeVar("Decorated", bound=Callable[..., object])
 
 #: How every command line is read, and how many columns of a wide terminal its help takes.
 HELP_FLAGS = ["-h", "--help"]
@@ -62,6 +65,24 @@ class Argument(click.Argument):
         self.explanation = explanation
         self.words = words
         self.file = file
+
+
+def output_flag(forms: Sequence[str], text: str) -> Callable[[Decorated], Decorated]:
+    """
+    Give a command the flag ``-o``.
+
+    :param forms: of its output, the usual one first.
+    :param text: for the help.
+    """
+    return click.option(
+        "-o",
+        "--output",
+        cls=Option,
+        type=click.Choice(forms),
+        default=forms[0],
+        show_default=True,
+        help=text,
+    )
 
 
 class Formatter(click.HelpFormatter):

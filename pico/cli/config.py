@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 import msgspec
 
-from pico.cli.command import Argument, Command, Group, Option
+from pico.cli.command import Argument, Command, Group, Option, output_flag
 from pico.cli.options import PREFIX, options_of, settings_in, switched, warn
 from pico.cli.sources import Sources, gather
 from pico.config.faults import InvalidConfig
@@ -24,15 +24,6 @@ FAULTY = 2
 
 _WHICH = "[server|agent] [FILE]"
 
-_output = click.option(
-    "-o",
-    "--output",
-    cls=Option,
-    type=click.Choice(["yaml", "json"]),
-    default="yaml",
-    show_default=True,
-    help="Form of the output.",
-)
 _which = click.argument(
     "which",
     cls=Argument,
@@ -104,7 +95,7 @@ def check(which: Sequence[str], **values: object) -> None:
 
 @config.command("show", cls=EitherCommand)
 @_which
-@_output
+@output_flag(["yaml", "json"], "Form of the output.")
 def show(which: Sequence[str], output: str, **values: object) -> None:
     """
     Show every setting as it is in force, and where its value comes from. Secrets are hidden.

@@ -134,9 +134,10 @@ def _default_text(leaf: Leaf) -> str:
     return f" [default: {written_default(leaf) or 'none'}]"
 
 
-class TreeCommand(Command):
+class _OfTree(click.Command):
     """
-    A command that takes every setting of a tree as a flag, and shows them by section.
+    What a command and a group have in common that take every setting of a tree as a flag, and show them by section.
+    (They are click's classes, so this is one as well.)
     """
 
     def __init__(self, *args: object, tree: Tree, **kwargs: object) -> None:
@@ -163,33 +164,16 @@ class TreeCommand(Command):
         write_values(self, formatter)
 
 
-class TreeGroup(Group):
+class TreeCommand(_OfTree, Command):
+    """
+    A command that takes every setting of a tree as a flag, and shows them by section.
+    """
+
+
+class TreeGroup(_OfTree, Group):
     """
     A group whose own flags are a tree's settings.
     """
-
-    def __init__(self, *args: object, tree: Tree, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        self.tree = tree
-        self.params += tree_options(tree)
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """
-        Read the command line.
-        """
-        return super().parse_args(ctx, switched(self, ctx, args))
-
-    def why_absent(self, flag: str) -> str:
-        """
-        Say why there is no such flag, if it is one that people bring along.
-        """
-        return keys_of(self.tree).absent_flag(flag)
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """
-        Say how values are written.
-        """
-        write_values(self, formatter)
 
 
 def tree_options(tree: Tree) -> list[TreeOption]:

@@ -12,19 +12,11 @@ from importlib.metadata import version as version_of
 import click
 
 from pico import __version__
-from pico.cli.command import Command, Option
+from pico.cli.command import Command, output_flag
 
 
 @click.command("version", cls=Command)
-@click.option(
-    "-o",
-    "--output",
-    cls=Option,
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the answer.",
-)
+@output_flag(["text", "json"], "Form of the answer.")
 def version(output: str) -> None:
     """
     Print the version of Pico, and of what it runs on.

@@ -31,7 +31,7 @@ to read here.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from struct import Struct
 
 from pico.errors import ProtocolError
@@ -108,6 +108,21 @@ _WITH_LIFE = 1
 _COMPLETE = 2
 
 
+#: The sections of one size: what is in them, and what is made of it.
+_FIXED: dict[int, tuple[Struct, Callable[..., Section]]] = {
+    _COOKIE: (_EIGHT, Cookie),
+    _ECHO: (_EIGHT, Echo),
+    _PING: (_NUMBER, Ping),
+    _ACK: (_TWO_NUMBERS, Ack),
+    _RELAY: (_NUMBER_AND_TOKEN, Relay),
+    _NACK: (_NUMBER, Nack),
+    _OFFER: (_EIGHT, Offer),
+    _ACCUSE: (_NUMBER, Accuse),
+    _LEAVE: (_NUMBER, Leave),
+    _STALE: (_GENERATION, Stale),
+}
+
+
 class Malformed(ProtocolError):
     """
     Bytes that no member would send.
@@ -121,56 +136,56 @@ def write_cookie(cookie: bytes) -> bytes:
     """
     Ask for an echo.
     """
-    return b"\x01" + cookie
+    return _fixed(_COOKIE, cookie)
 
 
 def write_echo(cookie: bytes) -> bytes:
     """
     Send a cookie back.
     """
-    return b"\x02" + cookie
+    return _fixed(_ECHO, cookie)
 
 
 def write_intro(life: Life, incarnation: int) -> bytes:
     """
     Say who sends this.
     """
-    return b"\x03" + _life(life, incarnation)
+    return bytes((_INTRO,)) + _life(life, incarnation)
 
 
 def write_ping(number: int) -> bytes:
     """
     Ask for an answer.
     """
-    return b"\x04" + _NUMBER.pack(number)
+    return _fixed(_PING, number)
 
 
 def write_ack(number: int, incarnation: int) -> bytes:
     """
     Answer.
     """
-    return b"\x05" + _TWO_NUMBERS.pack(number, incarnation)
+    return _fixed(_ACK, number, incarnation)
 
 
 def write_relay(number: int, token: bytes) -> bytes:
     """
     Ask somebody else to ask.
     """
-    return b"\x06" + _NUMBER_AND_TOKEN.pack(number, token)
+    return _fixed(_RELAY, number, token)
 
 
 def write_nack(number: int) -> bytes:
     """
     Say that there was no answer.
     """
-    return b"\x07" + _NUMBER.pack(number)
+    return _fixed(_NACK, number)
 
 
 def write_offer(fingerprint: bytes) -> bytes:
     """
     Show a fingerprint.
     """
-    return b"\x08" + fingerprint
+    return _fixed(_OFFER, fingerprint)
 
 
 def write_digest(first: bytes, last: bytes, entries: Iterable[bytes]) -> bytes:
@@ -180,7 +195,7 @@ def write_digest(first: bytes, last: bytes, entries: Iterable[bytes]) -> bytes:
     :param entries: made by :func:`write_entry`.
     """
     joined = b"".join(entries)
-    return b"\x09" + _RANGE.pack(first, last, len(joined) // ENTRY_SIZE) + joined
+    return bytes((_DIGEST,)) + _RANGE.pack(first, last, len(joined) // ENTRY_SIZE) + joined
 
 
 def write_want(entries: Iterable[bytes]) -> bytes:
@@ -190,7 +205,7 @@ def write_want(entries: Iterable[bytes]) -> bytes:
     :param entries: made by :func:`write_entry`.
     """
     joined = b"".join(entries)
-    return b"\x0a" + _COUNT.pack(len(joined) // ENTRY_SIZE) + joined
+    return bytes((_WANT,)) + _COUNT.pack(len(joined) // ENTRY_SIZE) + joined
 
 
 def write_entry(token: bytes, version: int, *, spread: bool = True) -> bytes:
@@ -245,28 +260,32 @@ def write_block(
         count,
     )
     intro = _life(life, incarnation) if incarnation is not None else b""
-    return b"".join((b"\x0b", head, intro, *records))
+    return b"".join((bytes((_BLOCK,)), head, intro, *records))
 
 
 def write_accuse(incarnation: int) -> bytes:
     """
     Tell somebody that it is held for dead.
     """
-    return b"\x0c" + _NUMBER.pack(incarnation)
+    return _fixed(_ACCUSE, incarnation)
 
 
 def write_leave(number: int) -> bytes:
     """
     Say goodbye.
     """
-    return b"\x0d" + _NUMBER.pack(number)
+    return _fixed(_LEAVE, number)
 
 
 def write_stale(generation: int) -> bytes:
     """
     Tell somebody that it has a newer life.
     """
-    return b"\x0e" + _GENERATION.pack(generation)
+    return _fixed(_STALE, generation)
+
+
+def _fixed(kind: int, *values: int | bytes) -> bytes:
+    return bytes((kind,)) + _FIXED[kind][0].pack(*values)
 
 
 def life_size(life: Life) -> int:
@@ -316,7 +335,8 @@ def read(data: bytes) -> list[Section]:
                 intro, pos = _read_life(data, pos)
                 sections.append(intro)
             else:
-                pos = _read_small(kind, data, pos, sections)
+                section, pos = _read_fixed(kind, data, pos)
+                sections.append(section)
     except struct.error:
         raise Malformed("the last section is cut short") from None
     return sections
@@ -338,42 +358,11 @@ def join_version(high: int, low: int) -> tuple[int, bool]:
     return (high & ~_UNSPREAD) << 32 | low, high < _UNSPREAD
 
 
-def _read_small(kind: int, data: bytes, pos: int, sections: list[Section]) -> int:
-    section: Section
-    if kind == _PING:
-        section = Ping(*_NUMBER.unpack_from(data, pos))
-        size = _NUMBER.size
-    elif kind == _ACK:
-        section = Ack(*_TWO_NUMBERS.unpack_from(data, pos))
-        size = _TWO_NUMBERS.size
-    elif kind == _OFFER:
-        section = Offer(*_EIGHT.unpack_from(data, pos))
-        size = _EIGHT.size
-    elif kind == _RELAY:
-        section = Relay(*_NUMBER_AND_TOKEN.unpack_from(data, pos))
-        size = _NUMBER_AND_TOKEN.size
-    elif kind == _NACK:
-        section = Nack(*_NUMBER.unpack_from(data, pos))
-        size = _NUMBER.size
-    elif kind == _COOKIE:
-        section = Cookie(*_EIGHT.unpack_from(data, pos))
-        size = _EIGHT.size
-    elif kind == _ECHO:
-        section = Echo(*_EIGHT.unpack_from(data, pos))
-        size = _EIGHT.size
-    elif kind == _ACCUSE:
-        section = Accuse(*_NUMBER.unpack_from(data, pos))
-        size = _NUMBER.size
-    elif kind == _LEAVE:
-        section = Leave(*_NUMBER.unpack_from(data, pos))
-        size = _NUMBER.size
-    elif kind == _STALE:
-        section = Stale(*_GENERATION.unpack_from(data, pos))
-        size = _GENERATION.size
-    else:
+def _read_fixed(kind: int, data: bytes, pos: int) -> tuple[Section, int]:
+    if kind not in _FIXED:
         raise Malformed(f"there is no section of kind {kind}")
-    sections.append(section)
-    return pos + size
+    layout, make = _FIXED[kind]
+    return make(*layout.unpack_from(data, pos)), pos + layout.size
 
 
 def _read_block(data: bytes, pos: int) -> tuple[Block, int]:

@@ -28,18 +28,15 @@ from pico.cluster.schema import MAX_FACT
 from pico.cluster.table import MemberTable
 from pico.config.addresses import Address, parse_address
 from pico.config.nodeid import make_node_id
-from pico.config.sections import access_log_problems
 from pico.config.server import Admin, Proxy, ServerConfig, Upstream
 from pico.errors import ConfigError
 from pico.gossip.limits import Limits as GossipLimits
 from pico.gossip.limits import Timing
 from pico.interfaces import ISelector, IVerifier
-from pico.log.levels import Threshold
-from pico.log.redaction import Redaction
 from pico.metrics import Metrics
 from pico.names import EndpointKey
 from pico.net.deadlines import Deadlines
-from pico.net.http.access_log import AccessLog, AccessLogSettings, HeaderChoice
+from pico.net.http.access_config import make_access_log
 from pico.net.http.request_ids import REQUEST_ID_LINE
 from pico.net.http.server import ServerSettings
 from pico.net.process import watch_process
@@ -244,7 +241,7 @@ def make_server(
         clock=clock,
         deadlines=deadlines,
         recorder=Recorder(metrics),
-        access_log=_access_log(config),
+        access_log=make_access_log(config.proxy.access_log, config.log, "proxy.access", "proxy."),
         node_id=node_id,
         chooser=random.Random(),
     )
@@ -334,23 +331,6 @@ def _accept_settings(config: ServerConfig) -> AcceptSettings:
     links = config.cluster.links
     return AcceptSettings(
         tunnel=_link_tunnel(config, links.max_streams + links.max_streams // 5), max_links=links.max_links
-    )
-
-
-def _access_log(config: ServerConfig) -> AccessLog:
-    settings = config.proxy.access_log
-    for problem in access_log_problems(settings):
-        raise ConfigError(f"proxy.{problem}")
-    return AccessLog(
-        AccessLogSettings(
-            enabled=not settings.disable,
-            level=settings.level,
-            threshold=Threshold(config.log.level, config.log.subsystems),
-            redaction=Redaction(config.log.redact),
-            request_headers=HeaderChoice(settings.request_headers.allow_list, settings.request_headers.block_list),
-            response_headers=HeaderChoice(settings.response_headers.allow_list, settings.response_headers.block_list),
-        ),
-        "proxy.access",
     )
 
 

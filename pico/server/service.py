@@ -4,6 +4,7 @@ A node's life: bind, serve, drain, end.
 
 from __future__ import annotations
 
+import enum
 import socket
 from collections.abc import Callable, Sequence
 
@@ -165,9 +166,19 @@ class _Entrance:
         await DeferredList([each for each in stopping if each is not None], consumeErrors=True)
 
 
+class _Life(enum.Enum):
+    """
+    How far a node has come.
+    """
+
+    NEW = "nothing is bound"
+    BOUND = "its ports are"
+    ENDED = "it was stopped"
+
+
 class NodeService(Service):
     """
-    Run one node.
+    Run one node, once.
 
     ``startService`` binds its ports, the operators' first; when one cannot be bound none stays open and
     :class:`pico.errors.ListenError` says which. ``stopService`` drains: not ready any more, agents told; clients are
@@ -212,7 +223,7 @@ class NodeService(Service):
         self._view = view
         self._drain_delay = drain_delay
         self._grace_period = grace_period
-        self._bound = False
+        self._life = _Life.NEW
         self._starting: Deferred[None] | None = None
         self._ready: list[Deferred[None]] = []
         self._failure: PicoError | None = None
@@ -262,16 +273,17 @@ class NodeService(Service):
         """
         Bind while there still are the rights to.
         """
-        Service.privilegedStartService(self)
         self._bind()
+        Service.privilegedStartService(self)
 
     def startService(self) -> None:
         """
         Bind, if that was not done before, join the others, and be ready.
+
+        :raises RuntimeError: the node was stopped before; agents and clients that it sent away know another one.
         """
+        self._bind()
         Service.startService(self)
-        if not self._bound:
-            self._bind()
         self._view.admin_addr = self._admin.advertised
         if self.membership is not None:
             self.membership.say(Fact.ADMIN_ADDR, self._view.admin_addr)
@@ -288,12 +300,13 @@ class NodeService(Service):
         :return: fires when everything is closed.
         """
         Service.stopService(self)
-        if not self._bound and not self._stopping:
+        bound = self._life is _Life.BOUND
+        if not bound and not self._stopping:
             return None
         stopped: Deferred[None] = Deferred()
         self._stopping.append(stopped)
-        if self._bound:
-            self._bound = False
+        if bound:
+            self._life = _Life.ENDED
             if self._starting is not None:
                 self._starting.cancel()
             Deferred.fromCoroutine(self._drain()).addCallbacks(self._stopped, self._stopped)
@@ -432,6 +445,10 @@ class NodeService(Service):
                 each.callback(None)
 
     def _bind(self) -> None:
+        if self._life is _Life.ENDED:
+            raise RuntimeError("a node that was stopped cannot be started again; make another one")
+        if self._life is _Life.BOUND:
+            return
         entrances = [self._admin, self._upstream]
         if not self._opens_late:
             entrances.append(self._proxy)
@@ -445,7 +462,7 @@ class NodeService(Service):
             if self.membership is not None:
                 background(self.membership.close(), _log)
             raise
-        self._bound = True
+        self._life = _Life.BOUND
 
     def _bind_cluster(self) -> None:
         """

@@ -653,12 +653,18 @@ class TLSTests(SynchronousTestCase):
         A listener that trusts the service.
         """
         self.network = MemoryNetwork()
-        host = self.network.host("agent")
         self.service = Service(self.network.host("service"), 443, secured=self.authority.secured)
+        self.make(self.authority)
+
+    def make(self, trusted: Authority) -> None:
+        """
+        Make the listener.
+        """
+        host = self.network.host("agent")
         cache = HeaderCache(fate_of)
         deadlines = Deadlines(host)
         self.backend = ServiceBackend(
-            TLSEndpoint(make_client_endpoint(host, "service", 443), self.authority.trust("service"), host),
+            TLSEndpoint(make_client_endpoint(host, "service", 443), trusted.trust("service"), host),
             max_idle=3,
             idle_timeout=90,
             cache=cache,
@@ -714,6 +720,21 @@ class TLSTests(SynchronousTestCase):
             self.say(client, GET)
         self.say(self.service.last, OK)
         self.assertEqual(1, len(self.service.peers))
+        self.end()
+
+    def test_not_trusted(self) -> None:
+        """
+        Where there is no TLS that can be trusted the request was certainly not seen, and the node is told so: another
+        agent may serve it, whatever it is.
+        """
+        self.make(trusted=Authority())
+        for sent in (GET, POST):
+            answer = self.ask(sent).take()
+            self.assertIn(b"HTTP/1.1 502 ", answer)
+            self.assertIn(b"x-pico-service: unreachable\r\n", answer)
+            self.assertIn(b"did not speak TLS", answer)
+        self.assertEqual(["tls handshake"] * 2, [record.failure for record in self.served])
+        self.assertEqual([b"", b""], [peer.take() for peer in self.service.peers])
         self.end()
 
     def test_upgrade(self) -> None:

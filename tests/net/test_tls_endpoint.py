@@ -4,9 +4,9 @@ Tests for :mod:`pico.net.tls_endpoint`.
 
 from __future__ import annotations
 
-from OpenSSL.SSL import Error as TLSError
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError as Refused
+from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, ServerFactory
 from twisted.protocols.tls import TLSMemoryBIOProtocol
@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from pico.net.ports import make_client_endpoint
-from pico.net.tls_endpoint import TLSEndpoint
-from pico.testing import MemoryNetwork, RecordingProtocol
+from pico.net.tls_endpoint import TLSEndpoint, TLSFailed
+from pico.testing import MemoryNetwork, MemoryTransport, RecordingProtocol
 from tests.net.tls import Authority
 
 
@@ -32,6 +32,32 @@ class Echo(RecordingProtocol):
         """
         super().dataReceived(data)
         self.transport.write(data)
+
+
+class Plain(RecordingProtocol):
+    """
+    Says something that is not TLS.
+    """
+
+    transport: MemoryTransport
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Say it.
+        """
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+class Rude(Plain):
+    """
+    Hangs up.
+    """
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Do it.
+        """
+        self.transport.loseConnection()
 
 
 class Speaker(RecordingProtocol):
@@ -57,15 +83,15 @@ class TLSEndpointTests(SynchronousTestCase):
         self.host = self.network.host("client")
         factory = ServerFactory()
         factory.protocol = Echo
-        server = self.network.host("server")
-        server.listenTCP(443, self.authority.secured(factory, "server", server))
+        self.server = self.network.host("server")
+        self.server.listenTCP(443, self.authority.secured(factory, "server", self.server))
 
     def endpoint(self, port: int = 443, authority: Authority | None = None) -> TLSEndpoint:
         """
         Make one.
         """
         trusted = (authority or self.authority).trust("server")
-        return TLSEndpoint(make_client_endpoint(self.host, "server", port), trusted, self.host)
+        return TLSEndpoint(make_client_endpoint(self.host, "server", port), trusted, self.host, 5.0)
 
     def dial(self, endpoint: TLSEndpoint) -> Deferred[IProtocol]:
         """
@@ -99,13 +125,40 @@ class TLSEndpointTests(SynchronousTestCase):
 
     def test_not_trusted(self) -> None:
         """
-        A server for which nobody vouches hears nothing, and the reason is told.
+        A server for which nobody vouches is no server, and the reason is told.
         """
-        client = self.successResultOf(self.dial(self.endpoint(authority=Authority())))
-        assert isinstance(client, Speaker)
-        client.transport.write(b"secret")
+        failed = self.failureResultOf(self.dial(self.endpoint(authority=Authority())), TLSFailed)
+        self.assertEqual(failed.getErrorMessage(), "TLS: certificate verify failed")
         self.network.pump()
-        self.assertEqual((TLSError, b""), (client.lost, client.received))
+        self.assertEqual([], self.network.clock.getDelayedCalls())
+
+    def test_no_tls(self) -> None:
+        """
+        So is one that speaks something else, or hangs up.
+        """
+        for port, protocol in ((80, Plain), (81, Rude)):
+            factory = ServerFactory()
+            factory.protocol = protocol
+            self.server.listenTCP(port, factory)
+            failed = self.failureResultOf(self.dial(self.endpoint(port)), TLSFailed)
+            self.assertNotIn("non-clean", failed.getErrorMessage())
+            self.network.pump()
+            self.assertEqual([], self.network.clock.getDelayedCalls())
+
+    def test_silence(self) -> None:
+        """
+        One that says nothing is waited for as long as is allowed for connecting.
+        """
+        factory = ServerFactory()
+        factory.protocol = RecordingProtocol
+        self.server.listenTCP(80, factory)
+        dialled = self.dial(self.endpoint(80))
+        self.network.advance(4.9)
+        self.assertNoResult(dialled)
+        self.network.advance(0.2)
+        self.failureResultOf(dialled, ConnectTimeout)
+        self.network.pump()
+        self.assertEqual(([], []), (self.network.clock.getDelayedCalls(), self.network.pipes))
 
     def test_no_server(self) -> None:
         """
@@ -122,3 +175,17 @@ class TLSEndpointTests(SynchronousTestCase):
         self.failureResultOf(dialled)
         self.network.pump()
         self.assertEqual([], self.network.clock.getDelayedCalls())
+
+    def test_cancelled_later(self) -> None:
+        """
+        Also when there is a connection, and TLS has begun.
+        """
+        factory = ServerFactory()
+        factory.protocol = RecordingProtocol
+        self.server.listenTCP(80, factory)
+        dialled = self.dial(self.endpoint(80))
+        self.assertEqual(1, len(self.network.pipes))
+        dialled.cancel()
+        self.failureResultOf(dialled, CancelledError)
+        self.network.pump()
+        self.assertEqual(([], []), (self.network.clock.getDelayedCalls(), self.network.pipes))

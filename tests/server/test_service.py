@@ -99,6 +99,20 @@ class ReadinessTests(LifeTestCase):
         self.successResultOf(node.when_ready())
         self.assertEqual(self.world.look("/ready").status, 200)
 
+    def test_once(self) -> None:
+        """
+        A node that was stopped is not started again: that is said, and nothing is bound.
+        """
+        node = self.world.node()
+        node.stopService()
+        self.world.network.advance(1)
+        self.assertEqual({}, self.world.host.ports)
+        for start in (node.privilegedStartService, node.startService):
+            with self.assertRaisesRegex(RuntimeError, "make another one"):
+                start()
+        self.assertFalse(node.running)
+        self.assertEqual({}, self.world.host.ports)
+
     def test_not_waited_for(self) -> None:
         """
         Whoever does not want to wait any more is forgotten.

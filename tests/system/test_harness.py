@@ -10,33 +10,15 @@ from tests.system.case import SharedSceneTestCase
 from tests.system.http_client import (
     Broken,
     Client,
-    Incoming,
     Malformed,
     NoResponse,
-    Response,
     fetch,
-    read_response,
     request_bytes,
 )
 from tests.system.pattern import PERIOD, PatternCheck, pattern
 from tests.system.processes import eventually
 from tests.system.services import HTTPService, RecordingService
-
-
-def read(data: bytes, method: str = "GET") -> Response:
-    """
-    Read a response from all the bytes of a connection.
-    """
-    incoming = Incoming()
-    incoming.feed(data)
-    incoming.feed(b"")
-    reading = read_response(incoming, method)
-    try:
-        while True:
-            next(reading)
-    except StopIteration as stop:
-        response: Response = stop.value
-        return response
+from tests.system.tunnel_peer import http_response
 
 
 class ClientReadingTests(SharedSceneTestCase):
@@ -60,7 +42,7 @@ class ClientReadingTests(SharedSceneTestCase):
             (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nab", b"ab"),
             (b"HTTP/1.1 103 Hints\r\nA: b\r\n\r\nHTTP/1.1 204 No\r\n\r\n", b""),
         ):
-            self.assertEqual(read(data).body, body)
+            self.assertEqual(http_response(data).body, body)
 
     def test_cut(self) -> None:
         """
@@ -71,7 +53,7 @@ class ClientReadingTests(SharedSceneTestCase):
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\nx: y\r\n\r\n",
         ):
             for length in range(len(data)):
-                self.assertRaises(Broken, read, data[:length])
+                self.assertRaises(Broken, http_response, data[:length])
 
     def test_malformed(self) -> None:
         """
@@ -86,7 +68,7 @@ class ClientReadingTests(SharedSceneTestCase):
             b"HTTP/1.1 200 OK\r\n folded\r\n\r\n",
             b"SSH-2.0\r\n",
         ):
-            self.assertRaises(Malformed, read, data)
+            self.assertRaises(Malformed, http_response, data)
 
     def test_pattern(self) -> None:
         """

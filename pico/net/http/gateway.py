@@ -36,6 +36,8 @@ class FailureKind(enum.Enum):
     NODE_UNREACHABLE = "node unreachable"
     #: Reaching the backend took too long.
     CONNECT_TIMEOUT = "connect timeout"
+    #: The backend could be reached, but did not speak TLS with a certificate that is trusted.
+    NO_TLS = "tls handshake"
     #: The connection ended before a response head.
     LOST = "lost"
     #: What came back was not HTTP.
