@@ -13,8 +13,9 @@ from pico.client.dialer import DialSettings
 from pico.client.urls import parse_node_url
 from pico.config.addresses import parse_address
 from pico.config.agent import AgentConfig
-from pico.config.server import ServerConfig
+from pico.config.server import GOSSIP_PORT, ServerConfig
 from pico.doctor.clocks import judge_clock
+from pico.doctor.cluster import look_at_datagrams, look_at_secrets, look_at_seeds
 from pico.doctor.finding import Check, Finding, Level, warn
 from pico.doctor.limits import look_at_open_files
 from pico.doctor.node import Account, look_at_endpoint, look_at_node
@@ -46,9 +47,22 @@ def checks_of_server(config: ServerConfig, limit: float) -> Sequence[Check]:
         Port("admin", parse_address(config.admin.bind_addr), config.admin.advertise_addr),
     ]
     running = partial(running_node, ports[-1].address, step)
+    cluster = config.cluster
+    gossip = parse_address(cluster.gossip.bind_addr)
+    ports.append(Port("cluster.gossip", gossip, cluster.gossip.advertise_addr))
+    seeds = partial(
+        look_at_seeds,
+        cluster.join,
+        gossip.port or GOSSIP_PORT,
+        must_join=cluster.abort_if_join_fails,
+        limit=step,
+    )
     connections = config.proxy.http.max_connections + config.upstream.max_tunnels
     return [
         Check("ports", partial(look_at_ports, ports, limit=step, running=running)),
+        Check("cluster.gossip port", partial(look_at_datagrams, gossip, running)),
+        Check("cluster.secret_keys", partial(look_at_secrets, len(cluster.secret_keys), gossip)),
+        *([Check("other nodes", seeds)] if cluster.join else []),
         Check(
             "open files",
             partial(look_at_open_files, connections, "proxy.http.max_connections and upstream.max_tunnels"),

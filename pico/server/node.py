@@ -29,7 +29,7 @@ from pico.cluster.table import MemberTable
 from pico.config.addresses import Address, parse_address
 from pico.config.nodeid import make_node_id
 from pico.config.sections import access_log_problems
-from pico.config.server import Admin, Proxy, ServerConfig, Upstream
+from pico.config.server import GOSSIP_PORT, Admin, Proxy, ServerConfig, Upstream
 from pico.errors import ConfigError
 from pico.gossip.limits import Limits as GossipLimits
 from pico.gossip.limits import Timing
@@ -65,9 +65,6 @@ from pico.wire.yamux.limits import Limits as YamuxLimits
 
 #: The ports of a node, by the names of their sections.
 PORTS = ("proxy", "upstream", "admin")
-
-#: Where other nodes are looked for when neither cluster.join nor cluster.gossip.bind_addr says so.
-GOSSIP_PORT = 8003
 
 #: Bytes of a response that the kernel takes while its client has no room for them; left alone it takes up to 4 MiB.
 #: With a quarter of this eight fast downloads at once are slower by a third.
