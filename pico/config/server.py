@@ -11,6 +11,9 @@ import msgspec
 from pico.config.fields import Kind, Setting
 from pico.config.sections import AccessLog, Log
 
+#: Where other nodes are looked for when neither cluster.join nor cluster.gossip.bind_addr says so.
+GOSSIP_PORT = 8003
+
 
 class ProxyHTTP(msgspec.Struct, frozen=True, kw_only=True):
     """

@@ -14,8 +14,9 @@ from pico.client.urls import parse_node_url
 from pico.config.addresses import parse_address
 from pico.config.agent import AgentConfig
 from pico.config.files import files_of_agent, files_of_node
-from pico.config.server import ServerConfig
+from pico.config.server import GOSSIP_PORT, ServerConfig
 from pico.doctor.clocks import judge_clock
+from pico.doctor.cluster import look_at_datagrams, look_at_secrets, look_at_seeds
 from pico.doctor.finding import Check, Finding, Level, warn
 from pico.doctor.limits import look_at_open_files
 from pico.doctor.node import Account, look_at_endpoint, look_at_node
@@ -47,17 +48,22 @@ def checks_of_server(config: ServerConfig, limit: float) -> Sequence[Check]:
         Port("admin", parse_address(config.admin.bind_addr), config.admin.advertise_addr),
     ]
     running = partial(running_node, ports[-1].address, step)
-    gossip = config.cluster.gossip
-    ports.append(
-        Port(
-            "cluster.gossip",
-            parse_address(gossip.bind_addr),
-            gossip.advertise_addr,
-            told=bool(gossip.advertise_addr or config.cluster.join),
-        )
+    cluster = config.cluster
+    gossip = parse_address(cluster.gossip.bind_addr)
+    advertised = cluster.gossip.advertise_addr
+    ports.append(Port("cluster.gossip", gossip, advertised, told=bool(advertised or cluster.join)))
+    seeds = partial(
+        look_at_seeds,
+        cluster.join,
+        gossip.port or GOSSIP_PORT,
+        must_join=cluster.abort_if_join_fails,
+        limit=step,
     )
     return [
         Check("ports", partial(look_at_ports, ports, limit=step, running=running)),
+        Check("cluster.gossip port", partial(look_at_datagrams, gossip, running)),
+        Check("cluster.secret_keys", partial(look_at_secrets, len(cluster.secret_keys), gossip)),
+        *([Check("other nodes", seeds)] if cluster.join else []),
         Check("open files", partial(look_at_open_files, files_of_node(config))),
         *_of_everybody(),
     ]

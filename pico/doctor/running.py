@@ -9,7 +9,8 @@ import json
 
 from pico.config.addresses import Address
 
-_MAX_ANSWER = 65_536
+#: Bytes of an answer that are read; its endpoints make it long.
+_MAX_ANSWER = 64 * 1024 * 1024
 
 
 def running_node(admin: Address, limit: float) -> str:
@@ -22,24 +23,22 @@ def running_node(admin: Address, limit: float) -> str:
     host = admin.host if admin.host not in ("", "0.0.0.0", "::") else "localhost"
     connection = http.client.HTTPConnection(host, admin.port, timeout=limit)
     try:
-        connection.request("GET", "/status/cluster/nodes", headers={"Connection": "close"})
+        connection.request("GET", "/status/cluster/nodes/local", headers={"Connection": "close"})
         response = connection.getresponse()
-        return parse_nodes(response.read(_MAX_ANSWER)) if response.status == 200 else ""
+        return parse_node(response.read(_MAX_ANSWER)) if response.status == 200 else ""
     except (OSError, http.client.HTTPException):
         return ""
     finally:
         connection.close()
 
 
-def parse_nodes(body: bytes) -> str:
+def parse_node(body: bytes) -> str:
     """
-    Read the id of the first node; empty if this is no list of nodes.
+    Read a node's id; empty if this is not what a node says of itself.
     """
     try:
-        nodes = json.loads(body)
+        node = json.loads(body)
     except (ValueError, RecursionError):
         return ""
-    if not isinstance(nodes, list) or not nodes or not isinstance(nodes[0], dict):
-        return ""
-    name = nodes[0].get("id", "")
-    return name if isinstance(name, str) and name.isprintable() and "proxy_addr" in nodes[0] else ""
+    name = node.get("id", "") if isinstance(node, dict) and "proxy_addr" in node else ""
+    return name if isinstance(name, str) and name.isprintable() else ""

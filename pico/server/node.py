@@ -28,7 +28,7 @@ from pico.cluster.schema import MAX_FACT
 from pico.cluster.table import MemberTable
 from pico.config.addresses import Address, parse_address
 from pico.config.nodeid import make_node_id
-from pico.config.server import Admin, Proxy, ServerConfig, Upstream
+from pico.config.server import GOSSIP_PORT, Admin, Proxy, ServerConfig, Upstream
 from pico.errors import ConfigError
 from pico.gossip.limits import Limits as GossipLimits
 from pico.gossip.limits import Timing
@@ -62,9 +62,6 @@ from pico.wire.yamux.limits import Limits as YamuxLimits
 
 #: The ports of a node, by the names of their sections.
 PORTS = ("proxy", "upstream", "admin")
-
-#: Where other nodes are looked for when neither cluster.join nor cluster.gossip.bind_addr says so.
-GOSSIP_PORT = 8003
 
 
 @attrs.frozen

@@ -688,7 +688,7 @@ class OnceTests(SynchronousTestCase):
         host = network.host("agent")
         listeners = (ListenerConfig(endpoint_id="e", addr="4000"),)
         told: list[AgentEvent] = []
-        config = AgentConfig(connect=Connect(url=URL), listeners=listeners)
+        config = AgentConfig(connect=Connect(url=(URL,)), listeners=listeners)
         agent = make_agent(config, host, clock=host, on_event=told.append)
         agent.startService()
         self.successResultOf(agent.stopService())
