@@ -36,6 +36,9 @@ _log = Logger(namespace="cluster")
 #: Stream ids left at which a session is replaced.
 RETIRE = 65_536
 
+#: Endpoints that are asked for an idle stream when a link is full; others are asked the next time.
+LOOKS = 256
+
 #: Seconds after which a session that is lost had been a success: the next one is dialled without a wait.
 STABLE = 5.0
 
@@ -281,9 +284,9 @@ class _Core:
         """
         Close an idle stream, of whichever endpoint.
 
-        :return: whether there was one.
+        :return: whether there was one, among those that were looked at.
         """
-        for _ in range(len(self.users)):
+        for _ in range(min(len(self.users), LOOKS)):
             user = next(iter(self.users))
             if user.drop_oldest():
                 return True
