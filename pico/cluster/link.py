@@ -56,7 +56,8 @@ class LinkSettings:
         its ``max_streams`` leaves room above the one here for streams that are being closed.
     :ivar dial_timeout: for connection and agreement together.
     :ivar idle_timeout: a link without a stream for so long is closed, after twice that at the latest.
-    :ivar max_streams: streams of one link, idle ones included; to open one more an idle one is closed.
+    :ivar max_streams: streams of one link, idle ones included; to open one more an idle one is closed, and if there is
+        none it is refused.
     :ivar retry_minimum: how long a node is left alone after it could not be reached, the first time ...
     :ivar retry_maximum: ... and after many.
     """
