@@ -15,7 +15,7 @@ from pico.cluster.accept import AcceptSettings
 from pico.cluster.link import LinkSettings
 from pico.cluster.members import Holder
 from pico.config.agent import AgentConfig, Connect, ListenerConfig
-from pico.config.server import Cluster, ServerConfig
+from pico.config.server import Cluster, ServerConfig, Upstream
 from pico.interfaces import IVerifier
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId, TenantId
 from pico.net.ports import make_client_endpoint
@@ -93,6 +93,7 @@ class Nodes(World):
         name: str,
         *,
         config: ServerConfig | None = None,
+        upstream: Upstream | None = None,
         generation: int = 1,
         keys: tuple[bytes, ...] = (KEY,),
         verifier: IVerifier | None = None,
@@ -104,7 +105,7 @@ class Nodes(World):
         Start a node, or another life of it.
         """
         host = self.network.host(name)
-        config = config or ServerConfig(cluster=Cluster(node_id=name))
+        config = config or ServerConfig(cluster=Cluster(node_id=name), upstream=upstream or Upstream())
         members = StaticMembers()
         service = make_server(
             config,
