@@ -54,8 +54,8 @@ class SessionTests(SystemTestCase):
         A port that is taken is one line that names it and its setting, and exit status 1.
         """
         node = self.scene.node()
-        free = ("--upstream.bind-addr=127.0.0.1:0", "--admin.bind-addr=127.0.0.1:0")
-        result = pico("server", f"--proxy.bind-addr=127.0.0.1:{node.proxy}", *free)
+        others = [f"--{name}.bind-addr=127.0.0.1:0" for name in ("upstream", "admin", "cluster.gossip")]
+        result = pico("server", f"--proxy.bind-addr=127.0.0.1:{node.proxy}", *others)
         self.assertEqual(result.returncode, 1)
         self.assertEqual(
             result.stderr.splitlines()[-1],
