@@ -11,7 +11,7 @@ from pico.interfaces import INodeView
 from pico.metrics import Metrics
 
 #: What a node may be in the eyes of others; each has a number, be it 0.
-STATUSES = ("active", "unreachable", "leaving", "left")
+STATUSES = ("active", "leaving", "unreachable", "left")
 
 
 def watch_node(metrics: Metrics, view: INodeView) -> None:
@@ -21,7 +21,7 @@ def watch_node(metrics: Metrics, view: INodeView) -> None:
 
     def nodes() -> Samples:
         counted = Counter(dict.fromkeys(STATUSES, 0))
-        counted.update(node.status for node in view.nodes())
+        counted.update(view.statuses())
         return [((status,), count) for status, count in counted.items()]
 
     metrics.gauges("pico_cluster_nodes", "Known nodes by status, this one included.", ["status"], nodes)

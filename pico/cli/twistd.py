@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,7 +13,9 @@ from typing import cast
 
 import click
 from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
+from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 
 from pico.cli.command import HELP_FLAGS, WIDTH
@@ -22,6 +26,8 @@ from pico.cli.supervisor import Supervisor
 from pico.config.server import ServerConfig
 from pico.errors import PicoError
 from pico.server.node import PORTS, make_server
+
+_log = Logger(namespace="main")
 
 
 class Options(UsageOptions):
@@ -59,10 +65,16 @@ class Options(UsageOptions):
 class _Daemon(Service):
     """
     A node whose second SIGTERM ends at once, and whose start says in one line what keeps it from starting.
+
+    When it cannot go on it says why, drains and ends with status 1.
     """
 
-    def __init__(self, node: Service) -> None:
+    def __init__(self, node: Service, failed: Deferred[PicoError]) -> None:
+        """
+        :param failed: fires with the reason when the node cannot go on.
+        """
         self._node = node
+        self._failed = failed
 
     def privilegedStartService(self) -> None:
         try:
@@ -79,6 +91,7 @@ class _Daemon(Service):
 
         # Twisted puts its own handlers in the place of ours when the reactor begins to run.
         reactor.callWhenRunning(_handle_signals)
+        self._failed.addCallback(_give_up)
 
     def stopService(self) -> object:
         Service.stopService(self)
@@ -93,6 +106,22 @@ def _handle_signals() -> None:
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     # The module is the reactor.
     handle_signals(lambda: reactor.callFromThread(reactor.stop))  # type: ignore[attr-defined]
+
+
+def _give_up(error: PicoError) -> None:
+    from twisted.internet import reactor
+
+    _log.error("{reason}", reason=str(error))
+    atexit.register(_exit)
+    # Not before the reactor runs. The module is the reactor.
+    reactor.callFromThread(reactor.stop)  # type: ignore[attr-defined]
+
+
+def _exit() -> None:
+    # twistd has no way for a service to say with which status it ends.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def makeService(options: Options) -> IService:
@@ -112,4 +141,4 @@ def makeService(options: Options) -> IService:
         )
     except PicoError as error:
         raise SystemExit(f"pico: {error}") from None
-    return cast(IService, _Daemon(supervisor.watch(node, lambda: node.status, node.when_ready)))
+    return cast(IService, _Daemon(supervisor.watch(node, lambda: node.status, node.when_ready), node.when_failed()))

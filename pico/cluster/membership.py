@@ -122,6 +122,7 @@ class Membership:
 
     :ivar gossip: the member; it has a core from :meth:`open` on.
     :ivar table: what is known of other nodes.
+    :ivar publication: what they are told of this one.
     :ivar exchanges: state exchanges under way that other nodes have begun.
     """
 
@@ -139,6 +140,7 @@ class Membership:
         turn: Turn,
         random: Random,
         on_end_of_life: Callable[[NodeId, int], object],
+        find_host: Callable[[str], str] = own_host,
     ) -> None:
         """
         :param table: learns what gossip tells.
@@ -146,6 +148,8 @@ class Membership:
         :param reactor: binds the UDP port and looks names up.
         :param random: must be unpredictable.
         :param on_end_of_life: called with a node's id and a generation: no life of it below that goes on.
+        :param find_host: finds the address of this machine by which others reach what is bound to all of them; nothing
+            if there is none.
         :raises ConfigError: the node's id cannot be told others.
         """
         node = identification.own.id
@@ -157,7 +161,7 @@ class Membership:
         self._identification = identification
         self._settings = settings
         self.table = table
-        self._publication = publication
+        self.publication = publication
         self._load_of = load_of
         self._dialer = dialer
         self._reactor = reactor
@@ -165,6 +169,7 @@ class Membership:
         self._turn = turn
         self._random = random
         self._on_end_of_life = on_end_of_life
+        self._find_host = find_host
         self._address = ("", 0)
         self._port: IListeningPort | None = None
         self._flushing = False
@@ -181,6 +186,13 @@ class Membership:
             default_port=settings.default_port,
         )
         self.gossip.observe(self._heard)
+
+    @property
+    def seeks(self) -> bool:
+        """
+        Whether there are others to be found before this node takes part.
+        """
+        return bool(self._settings.seeds)
 
     # The node's calls
 
@@ -215,14 +227,14 @@ class Membership:
         """
         Tell others something of this node.
         """
-        self._publication.say(fact, text)
+        self.publication.say(fact, text)
         self._flush_later()
 
     def serves(self, key: EndpointKey, upstreams: int) -> None:
         """
         Tell others how many tunnels an endpoint has here.
         """
-        self._publication.serves(key, upstreams)
+        self.publication.serves(key, upstreams)
         self._flush_later()
 
     async def join(self) -> None:
@@ -285,7 +297,7 @@ class Membership:
 
     # The link port's call
 
-    def accept(self, peer: Peer) -> IProtocol | None:
+    def accept(self, peer: Peer) -> ExchangeProtocol | None:
         """
         Make the protocol of a connection over which another node wants to exchange all that both know.
 
@@ -376,7 +388,7 @@ class Membership:
     def _own_address(self, bound: IAddress) -> tuple[str, int]:
         host = str(getattr(bound, "host", ""))
         if is_any(host):
-            host = own_host(host)
+            host = self._find_host(host)
         if not host:
             if self._settings.seeds:
                 raise ConfigError(
@@ -445,7 +457,7 @@ class Membership:
     # Inside: publishing
 
     def _look(self) -> None:
-        self._publication.look(self._load_of)
+        self.publication.look(self._load_of)
         self._flush()
 
     def _flush_later(self) -> None:
@@ -458,7 +470,7 @@ class Membership:
         self._flushing = False
         if self._port is None or self.gossip.member.is_out:
             return
-        for key, value in self._publication.take():
+        for key, value in self.publication.take():
             if value is None:
                 self.gossip.delete(key)
             else:

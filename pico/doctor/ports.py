@@ -53,7 +53,7 @@ class Port:
         """
         What it is called.
         """
-        return f"{self.section} port"
+        return f"{self.section.rpartition('.')[2]} port"
 
 
 def look_at_ports(

@@ -83,19 +83,19 @@ class Gossip(DatagramProtocol):
         self._quiet_until = 0.0
 
     @property
-    def has_member(self) -> bool:
-        """
-        Whether the port was bound, so that there is a core.
-        """
-        return self._member is not None
-
-    @property
     def member(self) -> Member:
         """
         The core.
         """
         assert self._member is not None, "the port is not bound"
         return self._member
+
+    @property
+    def has_member(self) -> bool:
+        """
+        Whether the port was bound, so that there is a core.
+        """
+        return self._member is not None
 
     @property
     def only_seed(self) -> bool:

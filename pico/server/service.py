@@ -39,6 +39,9 @@ _log = Logger(namespace="server")
 _QUIET = 0.5
 _SETTLED = 5.0
 
+#: The first port that needs no rights.
+_UNPRIVILEGED = 1024
+
 #: Ports that are tried until one is free for both TCP and UDP, when any will do.
 _TRIES = 16
 
@@ -107,6 +110,13 @@ class _Entrance:
         return bool(self._binding.inherited)
 
     @property
+    def privileged(self) -> bool:
+        """
+        Whether its port may need rights that the process does not keep.
+        """
+        return 0 < self._binding.address.port < _UNPRIVILEGED
+
+    @property
     def advertised(self) -> str:
         """
         How others reach it.
@@ -167,6 +177,9 @@ class NodeService(Service):
     Where the sockets for clients and agents were inherited both may wait in them, clients for endpoints that agents
     behind them are about to serve. So agents are let in first, and clients when no more of them come.
 
+    A node that joins others does not know yet what they serve. So its port for clients is not open before it does, and
+    whoever stands in front takes another node; unless the port is one that only root may bind.
+
     :ivar membership: the node's part in the cluster; nothing where the other nodes are known.
     """
 
@@ -218,7 +231,7 @@ class NodeService(Service):
             return f"draining: {_count(self._upstream_port.in_flight, 'request')} left"
         tunnels = _count(self._upstream_port.upstreams, "tunnel")
         told = f"{tunnels}, {_count(len(self._view.upstream_endpoints()), 'endpoint')}"
-        nodes = len(self._view.nodes())
+        nodes = len(self._view.statuses())
         return told if nodes == 1 else f"{told}, {nodes} nodes"
 
     def when_ready(self) -> Deferred[None]:
@@ -260,8 +273,11 @@ class NodeService(Service):
         if not self._bound:
             self._bind()
         self._view.admin_addr = self._admin.advertised
-        self._view.proxy_addr = self._proxy.advertised
-        self._upstream_port.proxy_port = getattr(self._proxy.host, "port", 0)
+        if self.membership is not None:
+            self.membership.say(Fact.ADMIN_ADDR, self._view.admin_addr)
+            self.membership.say(Fact.VERSION, __version__)
+        if self._proxy.host is not None:
+            self._tell_proxy()
         self._starting = Deferred.fromCoroutine(self._begin())
         background(self._starting, _log, "the node's start")
 
@@ -286,26 +302,35 @@ class NodeService(Service):
         return stopped
 
     async def _begin(self) -> None:
-        membership = self.membership
-        if membership is not None:
-            membership.say(Fact.PROXY_ADDR, self._view.proxy_addr)
-            membership.say(Fact.ADMIN_ADDR, self._view.admin_addr)
-            membership.say(Fact.VERSION, __version__)
-            membership.when_replaced().addCallback(self._fail)
-            try:
-                await membership.join()
-            except JoinFailed as error:
-                self._fail(error)
-                return
-        if self._proxy.inherited:
-            await self._settle()
+        try:
+            if self.membership is not None:
+                self.membership.when_replaced().addCallback(self._fail)
+                await self.membership.join()
+            if self._proxy.inherited:
+                await self._settle()
+            if self._opens_late:
+                self._proxy.open()
+        except (JoinFailed, ListenError) as error:
+            self._fail(error)
+            return
+        self._tell_proxy()
         self._take_clients()
 
+    def _tell_proxy(self) -> None:
+        """
+        Tell everybody where clients are taken.
+        """
+        self._view.proxy_addr = self._proxy.advertised
+        self._upstream_port.proxy_port = getattr(self._proxy.host, "port", 0)
+        if self.membership is not None:
+            self.membership.say(Fact.PROXY_ADDR, self._view.proxy_addr)
+
     def _fail(self, error: PicoError) -> None:
-        self._failure = error
-        waiting, self._failed = self._failed, []
-        for each in waiting:
-            each.callback(error)
+        if self._failure is None:
+            self._failure = error
+            waiting, self._failed = self._failed, []
+            for each in waiting:
+                each.callback(error)
 
     async def _settle(self) -> None:
         tunnels = 0
@@ -315,7 +340,6 @@ class NodeService(Service):
             now = self._clock.seconds()
             if self._upstream_port.upstreams != tunnels:
                 tunnels, last = self._upstream_port.upstreams, now
-        self._proxy.open()
 
     def _take_clients(self) -> None:
         self._view.ready = True
@@ -372,6 +396,12 @@ class NodeService(Service):
         links.remotes.stop()
 
     @property
+    def _opens_late(self) -> bool:
+        if self._proxy.inherited:
+            return True
+        return self.membership is not None and self.membership.seeks and not self._proxy.privileged
+
+    @property
     def _hurried(self) -> bool:
         return len(self._stopping) > 1
 
@@ -402,7 +432,7 @@ class NodeService(Service):
 
     def _bind(self) -> None:
         entrances = [self._admin, self._upstream]
-        if not self._proxy.inherited:
+        if not self._opens_late:
             entrances.append(self._proxy)
         try:
             for entrance in entrances:

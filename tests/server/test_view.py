@@ -11,9 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from pico.cluster.table import MemberTable
 from pico.interfaces import ILocalTunnels, INodeView
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId, TenantId
 from pico.server.view import NodeView
+from tests.cluster.members import joined, life, serves
 
 
 @implementer(ILocalTunnels)
@@ -102,3 +104,41 @@ class NodeViewTests(SynchronousTestCase):
         self.tunnels.found[key].append("b:2")
         self.assertEqual(self.view.proxy_endpoints(), {"e": ["a:1", "b:2"]})
         self.assertEqual(before, {"e": ["a:1"]})
+
+
+class OthersTests(SynchronousTestCase):
+    """
+    Other nodes as they are shown.
+    """
+
+    def test_others(self) -> None:
+        """
+        This node comes first, the others by their ids, each with what it has told.
+        """
+        table = MemberTable()
+        b, a = life("b"), life("a")
+        table.take(
+            [
+                *joined(b, proxy_addr=b"10.0.0.2:8000", admin_addr=b"10.0.0.2:8002"),
+                serves(b, "e", value=b"2 0"),
+                serves(b, "e", tenant="ours", value=b"3 0"),
+                *joined(a, status=b"leaving"),
+            ]
+        )
+        view = NodeView(NodeId("n"), Tunnels(), table)
+        own, first, second = view.nodes()
+        self.assertEqual((own.id, own.status), ("n", "active"))
+        self.assertEqual((first.id, first.status, first.proxy_addr, first.upstreams), ("a", "leaving", "", 0))
+        self.assertEqual((second.id, second.status), ("b", "active"))
+        self.assertEqual((second.proxy_addr, second.admin_addr), ("10.0.0.2:8000", "10.0.0.2:8002"))
+        self.assertEqual(second.endpoints, {"e": 2, "ours/e": 3})
+        self.assertEqual(sorted(view.statuses()), ["active", "active", "leaving"])
+
+    def test_leaving(self) -> None:
+        """
+        So is this node's own departure.
+        """
+        view = NodeView(NodeId("n"), Tunnels())
+        view.leaving = True
+        self.assertEqual([node.status for node in view.nodes()], ["leaving"])
+        self.assertEqual(view.statuses(), ["leaving"])

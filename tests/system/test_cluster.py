@@ -14,6 +14,7 @@ from twisted.trial.unittest import SkipTest
 from tests.system.case import Node, SystemTestCase, flags, pico
 from tests.system.processes import PICO, eventually, free_port
 from tests.system.services import HTTPService
+from tests.system.test_daemon import TWISTD
 
 KEY = "a-secret-of-this-cluster-long-and-random"
 OTHER_KEY = "a-secret-of-some-other-cluster-as-long"
@@ -166,6 +167,17 @@ class ServeTests(ClusterTestCase):
         self.assertRegex(c.program.log, "error .*another process was started as node c.*cluster.node_id")
         self.wait_until_known(again, a="active", b="active", c="active")
         self.wait_until_known(b, a="active", b="active", c="active")
+
+    def test_same_id_twistd(self) -> None:
+        """
+        So does one that runs under ``twistd``.
+        """
+        seed = f"127.0.0.1:{self.node('b').gossip}"
+        settings = {"cluster.node_id": "a", "cluster.secret_keys_file": self.secret(KEY), "cluster.join": seed}
+        first = Node(self.scene, settings, command=TWISTD)
+        self.node("a", seed)
+        self.assertEqual(first.program.wait(), 1)
+        self.assertIn("another process was started as node a", first.program.log)
 
     def test_seeds_come_later(self) -> None:
         """

@@ -106,6 +106,7 @@ class DoctorTests(SystemTestCase):
         self.assertEqual(found["configuration"], ("ok", "valid"))
         self.assertEqual(found["proxy port"], ("ok", f"reachable as {addresses['proxy']}"))
         self.assertEqual(found["upstream port"], ("ok", f"{addresses['upstream']} can be bound"))
+        self.assertEqual(found["gossip port"][0], "ok")
         self.assertEqual(found["clock"][0], "ok")
 
     def test_text(self) -> None:
