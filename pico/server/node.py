@@ -17,6 +17,7 @@ from pico.admin.numbers import watch_node
 from pico.admin.port import make_admin_site
 from pico.cluster.accept import AcceptSettings, LinkPort
 from pico.cluster.gossip_numbers import watch_gossip
+from pico.cluster.gossip_view import GossipView
 from pico.cluster.greeting import Identification, NodeDialer
 from pico.cluster.link import LinkSettings
 from pico.cluster.members import Members
@@ -46,7 +47,6 @@ from pico.proxy.port import ProxyPort, ProxySettings
 from pico.proxy.record import Recorder
 from pico.proxy.trust import TrustedProxies
 from pico.server.anyone import Anyone
-from pico.server.gossip_view import GossipView
 from pico.server.service import Binding, NodeLinks, NodeService
 from pico.server.view import NodeView
 from pico.tunnel.session import TunnelSettings
@@ -246,19 +246,14 @@ def make_server(
         chooser=random.Random(),
     )
     metrics.gauge("pico_proxy_connections", "Clients connected to the proxy port.", lambda: proxy_port.connections)
-    gossip_view = GossipView(
-        membership.gossip if membership is not None else None,
-        clock=clock,
-        forget=config.cluster.forget,
-        time_of_day=wall_time,
-    )
     admin_site = make_admin_site(
         view,
         upstream_port,
-        gossip_view,
+        GossipView(membership, clock=clock, forget=config.cluster.forget) if membership is not None else None,
         metrics,
         clock=clock,
         max_connections=config.admin.max_connections,
+        time_of_day=wall_time,
         forward=Forwarder(view, reactor, clock),
     )
     return NodeService(
