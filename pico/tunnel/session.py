@@ -36,6 +36,7 @@ from twisted.python.failure import Failure
 from zope.interface import classImplements
 
 from pico.errors import RemoteProtocolError, TunnelBusy, TunnelError
+from pico.net.http.transport import JOINED
 from pico.net.turn import Turn
 from pico.tunnel.carrier import ICarrier
 from pico.tunnel.reasons import StreamOverflowed, StreamRefused, StreamReset
@@ -473,11 +474,17 @@ class TunnelSession:
             if self._on_room is not None:
                 self._notify(self._on_room)
         while not self._paused:
-            data = core.data_to_send(FLUSH_SIZE)
-            if not data:
+            pieces = core.pieces_to_send(FLUSH_SIZE)
+            if not pieces:
                 break
-            self.bytes_sent += len(data)
-            carrier.write(data)
+            size = 0
+            for piece in pieces:
+                size += len(piece)
+            self.bytes_sent += size
+            if size < JOINED:
+                carrier.write(b"".join(pieces))
+            else:
+                carrier.writeSequence(pieces)
         for event in core.take_sent():
             stream: TunnelStream = event.stream.owner  # type: ignore[assignment]  # only we set it
             if isinstance(event, yamux.FinishSent):

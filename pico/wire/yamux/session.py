@@ -394,20 +394,25 @@ class Session:
 
     def data_to_send(self, limit: int = 262_144) -> bytes:
         """
-        Take the next frames, joined: what is due of the session, then data of the streams in turns of one
-        frame.
+        Take the next frames: what is due of the session, then data of the streams in turns of one frame.
 
         To be called until it returns nothing; :meth:`take_sent` then tells what became of it.
 
         :param limit: no frame is begun once so many bytes have been reached.
         """
+        return b"".join(self.pieces_to_send(limit))
+
+    def pieces_to_send(self, limit: int = 262_144) -> list[bytes | memoryview]:
+        """
+        Take the next frames like :meth:`data_to_send`, in pieces that follow each other: payload is not copied.
+        """
         out = self._out
-        data = out.take(limit)
+        pieces = out.take(limit)
         if out.finished:
             for stream in out.finished:
                 if stream.state is _CLOSED:
                     self._forget(stream)
-        return data
+        return pieces
 
     def take_sent(self) -> list[SentEvent]:
         """
