@@ -15,6 +15,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pico.cli.allocator import keep_large_buffers
 from pico.cli.reactor import Reactor
 from pico.errors import PicoError
 from pico.log.start import Log
@@ -83,8 +84,10 @@ def _stop(service: Service, reactor: Reactor, status: list[int]) -> None:
 
 def tune() -> None:
     """
-    Let the garbage collector look less often: what a request leaves behind has no cycles.
+    Let the garbage collector look less often, since what a request leaves behind has no cycles, and let large buffers
+    be used again.
     """
+    keep_large_buffers()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
