@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import cast
+from typing import Final, cast
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -36,10 +36,10 @@ from pico.proxy.trust import TrustedProxies
 from pico.wire.http1.events import RequestHead, ResponseHead
 from pico.wire.http1.headers import HeaderCache
 
-_log = Logger(namespace="proxy")
+_log: Final = Logger(namespace="proxy")
 
 #: Paths that belong to Pico; they never reach a service.
-_RESERVED = (b"/_pico/", b"/_piko/")
+_RESERVED: Final = (b"/_pico/", b"/_piko/")
 
 
 @attrs.frozen
@@ -83,7 +83,7 @@ _FAILURES: dict[FailureKind, tuple[int, str, str]] = {
 
 
 #: Why a body was refused, by the status that says so.
-_BODY_REFUSALS = {408: "body slow", 413: "body too large"}
+_BODY_REFUSALS: Final = {408: "body slow", 413: "body too large"}
 
 #: Failures that somebody should look at. That there is no agent for an endpoint is not one: anybody may ask for any.
 _TROUBLE: dict[FailureKind | None, str] = {

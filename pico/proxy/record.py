@@ -4,12 +4,14 @@ What is kept of a request when it is over: its numbers.
 
 from __future__ import annotations
 
+from typing import Final
+
 from pico.metrics import Metrics, status_label
 from pico.net.http.exchange import Exchange
 from pico.net.http.tally import Tallies
 
 #: Why requests are refused.
-REFUSALS = ("method", "path", "endpoint", "authorization", "body malformed", "body too large", "body slow")
+REFUSALS: Final = ("method", "path", "endpoint", "authorization", "body malformed", "body too large", "body slow")
 
 
 class Recorder:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from math import inf
-from typing import cast
+from typing import Final, cast
 
 import attrs
 from twisted.internet.error import ConnectionLost
@@ -48,13 +48,13 @@ from pico.wire.yamux.limits import DEFAULT_LIMITS, Limits
 from pico.wire.yamux.session import Role, Session
 from pico.wire.yamux.stream import State, Stream
 
-_log = Logger(namespace="tunnel")
+_log: Final = Logger(namespace="tunnel")
 
 #: Bytes of one write to the carrier, about.
-FLUSH_SIZE = 65_536
+FLUSH_SIZE: Final = 65_536
 
 #: The least seconds between two looks at streams that the peer keeps waiting.
-_RESOLUTION = 1.0
+_RESOLUTION: Final = 1.0
 
 
 @attrs.frozen
@@ -88,7 +88,7 @@ class Phase(enum.Enum):
     LOST = "gone"
 
 
-_OPEN = Phase.OPEN
+_OPEN: Final[Phase] = Phase.OPEN
 
 
 class TunnelSession:

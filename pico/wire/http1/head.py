@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from pico.errors import RemoteProtocolError
 from pico.wire.http1.events import Framing, RequestHead, ResponseHead
 from pico.wire.http1.headers import Header, HeaderCache, is_authority
 from pico.wire.http1.limits import Limits
 
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21\x22\x24-\x7e]+) HTTP/(\d)\.(\d)")
-_STATUS_LINE = re.compile(rb"HTTP/(\d)\.(\d) ([1-9]\d\d)(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?")
-_ABSOLUTE = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE)
-_DIGITS = re.compile(rb"\d{1,19}")
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21\x22\x24-\x7e]+) HTTP/(\d)\.(\d)")
+_STATUS_LINE: Final = re.compile(rb"HTTP/(\d)\.(\d) ([1-9]\d\d)(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?")
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE)
+_DIGITS: Final = re.compile(rb"\d{1,19}")
+_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 #: What a request can begin with (RFC 9110 section 5.6.2).
-METHOD_BYTES = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+METHOD_BYTES: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 #: Words of Connection that are not names of headers to take away.
-_USUAL = frozenset({b"close", b"keep-alive", b"upgrade", b"te"})
+_USUAL: Final = frozenset({b"close", b"keep-alive", b"upgrade", b"te"})
 
-_NONE = Framing.NONE
-_LENGTH = Framing.LENGTH
-_CHUNKED = Framing.CHUNKED
-_EOF = Framing.EOF
+_NONE: Final[Framing] = Framing.NONE
+_LENGTH: Final[Framing] = Framing.LENGTH
+_CHUNKED: Final[Framing] = Framing.CHUNKED
+_EOF: Final[Framing] = Framing.EOF
 
 REASONS: dict[int, bytes] = {
     100: b"Continue",
@@ -229,7 +230,9 @@ def _status(line: bytes, limits: Limits) -> tuple[int, int, bytes]:
 
 
 #: The status lines of nearly all responses, read already.
-_USUAL_STATUS = {b"HTTP/1.1 %d %b" % (status, reason): (11, status, reason) for status, reason in REASONS.items()}
+_USUAL_STATUS: Final = {
+    b"HTTP/1.1 %d %b" % (status, reason): (11, status, reason) for status, reason in REASONS.items()
+}
 
 
 def parse_trailers(lines: Sequence[bytes], cache: HeaderCache, status: int) -> list[Header]:
@@ -250,7 +253,7 @@ def parse_trailers(lines: Sequence[bytes], cache: HeaderCache, status: int) -> l
     return trailers
 
 
-_NO_TRAILER = frozenset(
+_NO_TRAILER: Final = frozenset(
     {
         b"authorization",
         b"cache-control",

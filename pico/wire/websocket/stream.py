@@ -74,10 +74,10 @@ class Life(enum.Enum):
     ENDED = "the peer has ended or broke the protocol, and nothing is read or sent any more"
 
 
-_OPEN: Final = Life.OPEN
-_CLOSING: Final = Life.CLOSING
-_DEAF: Final = Life.DEAF
-_ENDED: Final = Life.ENDED
+_OPEN: Final[Life] = Life.OPEN
+_CLOSING: Final[Life] = Life.CLOSING
+_DEAF: Final[Life] = Life.DEAF
+_ENDED: Final[Life] = Life.ENDED
 
 
 class ByteStream:

@@ -14,14 +14,16 @@ Invariants:
 
 from __future__ import annotations
 
+from typing import Final
+
 from pico.wire.yamux.events import QueueDrained
 from pico.wire.yamux.frames import DATA, FIN, HEADER, HEADER_SIZE, WINDOW
 from pico.wire.yamux.stream import State, Step, Stream
 
-_pack = HEADER.pack
-_ENDING = State.ENDING
-_LAST_ENDING = State.LAST_ENDING
-_RESET = State.RESET
+_pack: Final = HEADER.pack
+_ENDING: Final[State] = State.ENDING
+_LAST_ENDING: Final[State] = State.LAST_ENDING
+_RESET: Final[State] = State.RESET
 
 
 class Outbound:

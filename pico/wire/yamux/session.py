@@ -18,6 +18,7 @@ import enum
 from collections.abc import Mapping
 from itertools import chain
 from operator import attrgetter
+from typing import Final
 
 from pico.errors import LocalProtocolError, RemoteProtocolError, TunnelBusy, TunnelError
 from pico.wire.yamux.events import (
@@ -62,23 +63,23 @@ class Role(enum.Enum):
     SERVER = 2
 
 
-_pack = HEADER.pack
-_unpack_from = HEADER.unpack_from
-_unconsumed = attrgetter("unconsumed")
+_pack: Final = HEADER.pack
+_unpack_from: Final = HEADER.unpack_from
+_unconsumed: Final = attrgetter("unconsumed")
 
-_OPEN = State.OPEN
-_ENDING = State.ENDING
-_LOCAL_ENDED = State.LOCAL_ENDED
-_REMOTE_ENDED = State.REMOTE_ENDED
-_LAST_ENDING = State.LAST_ENDING
-_CLOSED = State.CLOSED
-_RESET = State.RESET
-_UNACKED = Opening.UNACKED
-_OFFERED = Opening.OFFERED
-_AGREED = Opening.AGREED
+_OPEN: Final[State] = State.OPEN
+_ENDING: Final[State] = State.ENDING
+_LOCAL_ENDED: Final[State] = State.LOCAL_ENDED
+_REMOTE_ENDED: Final[State] = State.REMOTE_ENDED
+_LAST_ENDING: Final[State] = State.LAST_ENDING
+_CLOSED: Final[State] = State.CLOSED
+_RESET: Final[State] = State.RESET
+_UNACKED: Final[Opening] = Opening.UNACKED
+_OFFERED: Final[Opening] = Opening.OFFERED
+_AGREED: Final[Opening] = Opening.AGREED
 
 #: A window grows when it is used up in fewer round trips than this.
-_GROW_WITHIN = 4
+_GROW_WITHIN: Final = 4
 
 
 class Session:
