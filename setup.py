@@ -26,6 +26,7 @@ COMPILED = (
     "net/http/fields.py",
     "net/http/gateway.py",
     "net/http/pool.py",
+    "net/http/request_ids.py",
     "net/http/server.py",
     "net/http/tally.py",
     "tunnel/session.py",

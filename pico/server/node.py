@@ -23,7 +23,7 @@ from pico.log.redaction import Redaction
 from pico.metrics import Metrics
 from pico.net.deadlines import Deadlines
 from pico.net.http.access_log import AccessLog, AccessLogSettings, HeaderChoice
-from pico.net.http.request_ids import REQUEST_ID_LINE
+from pico.net.http.request_ids import REQUEST_ID_LINE, RequestIds
 from pico.net.http.server import ServerSettings
 from pico.net.process import watch_process
 from pico.net.turn import Turn
@@ -145,7 +145,7 @@ def make_server(
         recorder=Recorder(metrics),
         access_log=_access_log(config),
         node_id=node_id,
-        chooser=random.Random(),
+        ids=RequestIds(random.Random()),
     )
     metrics.gauge("pico_proxy_connections", "Clients connected to the proxy port.", lambda: proxy_port.connections)
     admin_site = make_admin_site(

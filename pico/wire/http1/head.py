@@ -18,8 +18,13 @@ from pico.wire.http1.limits import Limits
 _REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21\x22\x24-\x7e]+) HTTP/(\d)\.(\d)")
 _STATUS_LINE: Final = re.compile(rb"HTTP/(\d)\.(\d) ([1-9]\d\d)(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?")
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE)
-_DIGITS: Final = re.compile(rb"\d{1,19}")
+#: Digits of a Content-Length at most.
+_MAX_DIGITS: Final = 19
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+#: The methods of nearly all requests, and what a target is made of.
+_METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"})
+_TARGET_BYTES: Final = bytes({*range(0x21, 0x7F)} - {0x23})
 
 #: What a request can begin with (RFC 9110 section 5.6.2).
 METHOD_BYTES: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
@@ -79,14 +84,8 @@ def parse_request(head: bytes, cache: HeaderCache, limits: Limits) -> RequestHea
     line, _, section = head.partition(b"\r\n")
     if len(line) > limits.start_line:
         raise RemoteProtocolError(414, "request line too long")
-    match = _REQUEST_LINE.fullmatch(line)
-    if match is None:
-        raise RemoteProtocolError(400, "malformed request line")
-    method, target, major, minor = match.groups()
-    if major != b"1":
-        raise RemoteProtocolError(505, "HTTP version not supported")
-    version = 10 if minor == b"0" else 11
-    if section.count(b"\r\n") >= limits.headers:
+    method, target, version = _request_line(line)
+    if len(section) >= 2 * limits.headers and section.count(b"\r\n") >= limits.headers:
         raise RemoteProtocolError(431, "too many headers")
     fields = cache.fields(section)
     host = fields.host
@@ -138,6 +137,27 @@ def parse_request(head: bytes, cache: HeaderCache, limits: Limits) -> RequestHea
     )
 
 
+def _request_line(line: bytes) -> tuple[bytes, bytes, int]:
+    """
+    Read a request line.
+
+    :return: method, target and version.
+    """
+    # What nearly all lines are is seen without looking at each byte by itself.
+    words = line.split(b" ")
+    if len(words) == 3 and words[2] == b"HTTP/1.1" and words[0] in _METHODS:
+        target = words[1]
+        if target and not target.translate(None, _TARGET_BYTES):
+            return words[0], target, 11
+    match = _REQUEST_LINE.fullmatch(line)
+    if match is None:
+        raise RemoteProtocolError(400, "malformed request line")
+    method, target, major, minor = match.groups()
+    if major != b"1":
+        raise RemoteProtocolError(505, "HTTP version not supported")
+    return method, target, 10 if minor == b"0" else 11
+
+
 def _other_form(method: bytes, target: bytes, host: bytes | None) -> tuple[bytes, bytes | None]:
     """
     Read a target that is not a path (RFC 9112 section 3.2).
@@ -177,7 +197,7 @@ def parse_response(head: bytes, cache: HeaderCache, limits: Limits, method: byte
     """
     line, _, section = head.partition(b"\r\n")
     version, status, reason = _USUAL_STATUS.get(line) or _status(line, limits)
-    if section.count(b"\r\n") >= limits.headers:
+    if len(section) >= 2 * limits.headers and section.count(b"\r\n") >= limits.headers:
         raise RemoteProtocolError(502, "too many headers")
     fields = cache.fields(section)
     content_length = 0
@@ -272,7 +292,7 @@ _NO_TRAILER: Final = frozenset(
 
 
 def _content_length(value: bytes, status: int) -> int:
-    if _DIGITS.fullmatch(value) is None:
+    if not value.isdigit() or len(value) > _MAX_DIGITS:
         raise RemoteProtocolError(status, "malformed Content-Length")
     return int(value)
 

@@ -210,7 +210,7 @@ class HeaderCache:
         if self._apart and section.startswith(self._apart):
             line, _, rest = section.partition(b"\r\n")
             value = line[len(self._apart) :].strip(b" \t")
-            if _VALUE.fullmatch(value) is None:
+            if not value.isalnum() and _VALUE.fullmatch(value) is None:
                 raise RemoteProtocolError(400, _fault(line))
             return self._whole(rest).led_by(Header(self._apart_name, value, line, 0, self._apart_tag))
         return self._whole(section)
