@@ -16,10 +16,18 @@ from setuptools import Extension, setup
 #: classes cannot be among them.
 COMPILED = (
     "wire/**/*.py",
+    "log/escape.py",
+    "log/levels.py",
+    "log/lines.py",
+    "log/observer.py",
+    "log/outlet.py",
+    "log/redaction.py",
+    "log/text.py",
     "metrics.py",
     "net/deadlines.py",
     "net/turn.py",
     "net/websocket.py",
+    "net/http/access_log.py",
     "net/http/answers.py",
     "net/http/client.py",
     "net/http/exchange.py",
