@@ -120,9 +120,15 @@ class Children(dict[tuple[str, ...], Child], Generic[Child]):
 class Metrics:
     """
     All numbers of one process, by name.
+
+    :ivar counting: for those who count on the way of a request.
     """
 
-    def __init__(self, max_series: int = MAX_SERIES) -> None:
+    def __init__(self, max_series: int = MAX_SERIES, *, counting: bool = True) -> None:
+        """
+        :param counting: whether requests are counted. What counting costs is seen beside a program that does not.
+        """
+        self.counting = counting
         self._max_series = max_series
         self._descriptions: dict[str, Description] = {}
         self._families: list[Callable[[Exposition], None]] = []

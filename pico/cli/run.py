@@ -4,7 +4,6 @@ Run a service in the foreground.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -15,10 +14,10 @@ from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pico.cli.allocator import keep_large_buffers
 from pico.cli.reactor import Reactor
 from pico.errors import PicoError
 from pico.log.start import Log
+from pico.net.memory import tune
 
 _log = Logger(namespace="main")
 
@@ -80,14 +79,3 @@ def _stop(service: Service, reactor: Reactor, status: list[int]) -> None:
             _log.failure("stopping failed", reason)
 
     maybeDeferred(service.stopService).addErrback(failed).addBoth(lambda _: reactor.stop())
-
-
-def tune() -> None:
-    """
-    Let the garbage collector look less often, since what a request leaves behind has no cycles, and let large buffers
-    be used again.
-    """
-    keep_large_buffers()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)

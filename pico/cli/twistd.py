@@ -16,11 +16,12 @@ from twisted.python.usage import Options as UsageOptions
 
 from pico.cli.command import HELP_FLAGS, WIDTH
 from pico.cli.options import load_config, settings_in
-from pico.cli.run import handle_signals, tune
+from pico.cli.run import handle_signals
 from pico.cli.server import server
 from pico.cli.supervisor import Supervisor
 from pico.config.server import ServerConfig
 from pico.errors import PicoError
+from pico.net.memory import tune
 from pico.server.node import PORTS, make_server
 
 

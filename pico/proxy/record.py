@@ -25,6 +25,7 @@ class Recorder:
 
     def __init__(self, metrics: Metrics) -> None:
         self.tally = Tallies(metrics, "pico_proxy").of()
+        self._counting = metrics.counting
         self._upstream_requests = metrics.counter(
             "pico_upstreams_upstream_requests", "Requests sent to a tunnel of this node."
         )
@@ -55,7 +56,7 @@ class Recorder:
             exchange.bytes_out,
             exchange.failure,
         )
-        if exchange.backend is not None:
+        if exchange.backend is not None and self._counting:
             self._upstream_requests.value += 1
 
     def refused(self, reason: str) -> None:

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`pico.cli.allocator`, each in a process whose heap nobody has used before.
+Tests for :mod:`pico.net.memory`, each in a process whose heap nobody has used before.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 _PROGRAM = """
 import resource
-from pico.cli.allocator import keep_large_buffers
+from pico.net.memory import keep_large_buffers
 
 def use_buffers(times):
     for _ in range(times):
@@ -26,7 +26,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-class AllocatorTests(SynchronousTestCase):
+class MemoryTests(SynchronousTestCase):
     """
     Where the buffers of large bodies come from.
     """
