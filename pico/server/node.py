@@ -38,7 +38,7 @@ from pico.metrics import Metrics
 from pico.names import EndpointKey
 from pico.net.deadlines import Deadlines
 from pico.net.http.access_config import make_access_log
-from pico.net.http.request_ids import REQUEST_ID_LINE
+from pico.net.http.request_ids import REQUEST_ID_LINE, RequestIds
 from pico.net.http.server import ServerSettings
 from pico.net.process import watch_process
 from pico.net.turn import Turn
@@ -243,7 +243,7 @@ def make_server(
         recorder=Recorder(metrics),
         access_log=make_access_log(config.proxy.access_log, config.log, "proxy.access", "proxy."),
         node_id=node_id,
-        chooser=random.Random(),
+        ids=RequestIds(random.Random()),
     )
     metrics.gauge("pico_proxy_connections", "Clients connected to the proxy port.", lambda: proxy_port.connections)
     admin_site = make_admin_site(
