@@ -106,13 +106,28 @@ CASES: Mapping[str, Sequence[Use]] = {
         Use(_ADMIN, out="^nodes:\n- id: "),
         Use(_ADMIN + " -o json", out=JSON),
         Use("--server.url=http://127.0.0.1:{free}", 1, "", "^pico: .*connection refused.*\n$"),
+        Use(_ADMIN + " --status=left", out="^nodes: \\[\\]\n$"),
+        Use(_ADMIN + " --forward=nobody", 1, "", "^pico: .*no node nobody is known here.*\n$"),
         wrong("-o xml", "Invalid value for '-o'"),
+        wrong("--status=dead", "Invalid value for '--status'"),
     ),
     "status cluster node": (
         Use(_ADMIN, out="(?s)^id: .*\nendpoints:"),
         Use(_ADMIN + " local -o json", out=JSON),
         Use(_ADMIN + " nobody", 1, "", "^pico: .*no node nobody is known here.*\n$"),
         wrong("a b", "Got unexpected extra argument"),
+    ),
+    "status gossip": (wrong("", "Which command"), wrong("noods", "No such command 'noods'")),
+    "status gossip nodes": (
+        Use(_ADMIN, out="(?s)^nodes:\n- id: .*\n  expiry: 0001-01-01T00:00:00Z\n\n$"),
+        Use(_ADMIN + " -o json", out=JSON),
+        wrong("--nonsense", "No such option '--nonsense'"),
+    ),
+    "status gossip node": (
+        Use(_ADMIN, out="(?s)^nodemetadata:\n  id: .*\nentries:\n- key: .*\n\n$"),
+        Use(_ADMIN + " local -o json", out=JSON),
+        Use(_ADMIN + " nobody", 1, "", "^pico: .*no node nobody is known here.*\n$"),
+        wrong("--limit=0", "Invalid value for '--limit'"),
     ),
     "status proxy": (wrong("", "Which command"), wrong("endpoint", "No such command 'endpoint'")),
     "status proxy endpoints": (
