@@ -66,6 +66,9 @@ from pico.wire.yamux.limits import Limits as YamuxLimits
 #: The ports of a node, by the names of their sections.
 PORTS = ("proxy", "upstream", "admin")
 
+#: What one datagram of IPv4 holds.
+MAX_PACKET = 65_507
+
 #: Bytes of a response that the kernel takes while its client has no room for them; left alone it takes up to 4 MiB.
 #: With a quarter of this eight fast downloads at once are slower by a third.
 CLIENT_UNSENT = 1_048_576
@@ -289,6 +292,8 @@ def _membership_settings(config: ServerConfig) -> MembershipSettings:
         except ValueError as error:
             raise ConfigError(f"cluster.gossip.advertise_addr: {error}") from None
         advertise = address.host, address.port
+    if cluster.gossip.max_packet_size > MAX_PACKET:
+        raise ConfigError(f"cluster.gossip.max_packet_size: UDP carries {MAX_PACKET} bytes at most")
     return MembershipSettings(
         seeds=cluster.join,
         default_port=bind.port or GOSSIP_PORT,

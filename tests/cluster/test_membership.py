@@ -169,6 +169,20 @@ class AddressTests(MembershipTestCase):
         self.assertEqual(self.open(self.make(), "127.0.0.1"), [])
         self.assertIn("secret_keys is not set", "".join(self.open(self.make("b"), "10.0.0.2")))
 
+    def test_long_host(self) -> None:
+        """
+        So is a host.
+        """
+        error = self.assertRaises(ConfigError, self.open, self.make(advertise=("x" * 129, 1)))
+        self.assertRegex(str(error), "^cluster.gossip.advertise_addr: .* is too long; a host may have 128 characters$")
+
+    def test_seed(self) -> None:
+        """
+        And a seed that nobody could look up.
+        """
+        error = self.assertRaises(ConfigError, self.make, seeds=["a b"])
+        self.assertRegex(str(error), "^cluster.join: 'a b': 'a b' is not a host name$")
+
     def test_long_id(self) -> None:
         """
         An id that gossip does not carry is refused.

@@ -12,8 +12,8 @@ from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.cluster.membership import ALONE_AFTER, JoinFailed, Replaced
-from pico.config.server import Links
-from pico.errors import ListenError
+from pico.config.server import Cluster, Gossip, Links, ServerConfig
+from pico.errors import ConfigError, ListenError
 from tests.server.clusters import Clusters
 from tests.server.nodes import KEY
 from tests.server.support import ADMIN, GOSSIP, PROXY, Service, request_bytes
@@ -507,6 +507,14 @@ class SettingsTests(ClusterTestCase):
         self.advance(2)
         self.assert_knows("a", b="active")
         self.assert_knows("c", a="active", b="active")
+
+    def test_packet_size(self) -> None:
+        """
+        A datagram that nothing carries is refused before anything is bound.
+        """
+        config = ServerConfig(cluster=Cluster(gossip=Gossip(max_packet_size=65_508)))
+        error = self.assertRaises(ConfigError, self.world.make_node, config)
+        self.assertEqual(str(error), "cluster.gossip.max_packet_size: UDP carries 65507 bytes at most")
 
     def test_local_preference(self) -> None:
         """

@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.system.case import SystemTestCase, flags, pico, run
+from tests.system.case import SystemTestCase, pico, run
 from tests.system.http_client import Client, request_bytes
 from tests.system.processes import eventually, free_port
 from tests.system.services import HTTPService
@@ -54,8 +54,8 @@ class SessionTests(SystemTestCase):
         A port that is taken is one line that names it and its setting, and exit status 1.
         """
         node = self.scene.node()
-        others = {f"{name}.bind_addr": "127.0.0.1:0" for name in ("upstream", "admin", "cluster.gossip")}
-        result = pico("server", *flags({"proxy.bind_addr": f"127.0.0.1:{node.proxy}", **others}))
+        others = [f"--{name}.bind-addr=127.0.0.1:0" for name in ("upstream", "admin", "cluster.gossip")]
+        result = pico("server", f"--proxy.bind-addr=127.0.0.1:{node.proxy}", *others)
         self.assertEqual(result.returncode, 1)
         self.assertEqual(
             result.stderr.splitlines()[-1],
