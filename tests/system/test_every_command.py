@@ -185,8 +185,8 @@ CASES: Mapping[str, Sequence[Use]] = {
     "demo": (Use("", until="curl "), wrong("clutser", "No such command 'clutser'. Did you mean 'cluster'")),
     "demo cluster": (
         Use("--nodes=2 --no-sample " + _ANY_PORTS, until="pico agent --endpoints"),
-        wrong("--nodes=0", "0 is not in the range"),
-        wrong("--proxy-port=70000", "70000 is not in the range"),
+        wrong("--nodes=0", "Invalid value for '--nodes': 0 is not in the range"),
+        wrong("--proxy-port=70000", "Invalid value for '--proxy-port': 70000 is not in the range"),
         wrong("extra", "Got unexpected extra argument"),
     ),
     "bench": (wrong("", "Which command"), wrong("htp", "No such command 'htp'. Did you mean 'http'")),
