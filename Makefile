@@ -44,6 +44,7 @@ $(COMPILED_STAMP): $(STAMP) $(SOURCES)
 	  $(PYTHON) -m venv $(COMPILED) && $(COMPILED)/bin/pip install -q --disable-pip-version-check -U setuptools wheel '.[test,types]' \
 	  >$(COMPILED)/install.log 2>&1 || { cat $(COMPILED)/install.log; exit 1; }; }
 	@echo "compiling (about a minute; needs a C compiler and Python's headers) ..."
+	@rm -rf build  # it may hold modules that are compiled no more, and would install them
 	@PICO_COMPILE=1 $(COMPILED)/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps \
 	  --force-reinstall . >$(COMPILED)/install.log 2>&1 || { cat $(COMPILED)/install.log; exit 1; }
 	@touch $@

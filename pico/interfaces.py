@@ -163,11 +163,17 @@ class INodeView(Interface):
     What the operators' port shows of a node.
     """
 
+    id = Attribute("The NodeId of this node.")
     ready = Attribute("Whether the node takes traffic: false while it starts and from the moment that it drains.")
 
     def nodes() -> Sequence[NodeStatus]:
         """
         Every known node, this one first. It takes time where nodes serve very many endpoints.
+        """
+
+    def node(node: NodeId) -> NodeStatus | None:
+        """
+        One of them; ``None`` for a stranger.
         """
 
     def statuses() -> Sequence[str]:
@@ -187,57 +193,60 @@ class INodeView(Interface):
 
 
 @attrs.frozen
-class GossipNode:
+class GossipStatus:
     """
-    What gossip knows of a member.
+    A node as gossip knows it.
 
-    :ivar addr: where it takes datagrams.
-    :ivar version: of its newest change that is known here.
-    :ivar left: whether it has said goodbye.
-    :ivar unreachable: whether it is held for dead.
-    :ivar expiry: the time of day at which it is forgotten; ``None`` while it is alive.
+    :ivar addr: ``host:port`` where it takes gossip and links.
+    :ivar generation: of its life; a later start has a higher one.
+    :ivar status: ``active``, ``suspect``, ``unreachable`` or ``left``.
+    :ivar version: of the last change that is known of it.
+    :ivar keys: that it publishes, those of gossip itself included.
+    :ivar deleted: keys that it has taken back and that are remembered.
+    :ivar since: seconds for which it has had its status; ``None`` for the node that is asked.
+    :ivar changed: seconds since its newest change arrived here; ``None`` for the node that is asked.
+    :ivar forgotten_in: seconds until it is forgotten, if it stays what it is; ``None`` while it is there.
     """
 
-    id: str
+    id: NodeId
     addr: str
+    generation: int
+    status: str
     version: int
-    left: bool
-    unreachable: bool
-    expiry: float | None
+    keys: int
+    deleted: int
+    since: float | None
+    changed: float | None
+    forgotten_in: float | None
 
 
 @attrs.frozen
-class GossipEntry:
+class GossipKey:
     """
-    A key that a member publishes.
+    A key that a node publishes, or has taken back.
 
-    :ivar value: empty for one that is deleted.
-    :ivar version: each change of the member has a higher one.
-    :ivar internal: whether it is gossip's own.
+    :ivar key: in words.
+    :ivar value: nothing if it was taken back.
+    :ivar internal: whether it is gossip's own business.
     """
 
     key: str
-    value: str
+    value: str | None
     version: int
     internal: bool
-    deleted: bool
 
 
 class IGossipView(Interface):
     """
-    What the operators' port shows of gossip.
+    What a node knows of others by gossip, for those who look for errors.
     """
 
-    def members() -> Sequence[GossipNode]:
+    def members() -> Sequence[GossipStatus]:
         """
-        All members that are known, this one among them, by their ids.
+        Every node that is known, the one that is asked first.
         """
 
-    def entries(node: str, after: int, limit: int) -> tuple[GossipNode, Sequence[GossipEntry], int] | None:
+    def keys(node: NodeId) -> Sequence[GossipKey] | None:
         """
-        What one member publishes, by version.
-
-        :param after: only what is of a higher version.
-        :param limit: at most so many.
-        :return: the member, those, and how many there are in all; ``None`` for a stranger.
+        What a node publishes, the oldest change first; ``None`` if it is not known.
         """

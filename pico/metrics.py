@@ -14,30 +14,30 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from prometheus_client.registry import Collector
 
 from pico.exposition import Description, Exposition, Kind, Samples
 
 #: Upper bounds in seconds, those of Piko's latency histograms.
-LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LATENCY_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 #: Upper bounds in bytes, 256 · 4ⁿ.
-SIZE_BUCKETS = tuple(float(256 * 4**n) for n in range(8))
+SIZE_BUCKETS: Final = tuple(float(256 * 4**n) for n in range(8))
 
 #: The label of whatever has no series of its own.
-OTHER = "other"
+OTHER: Final = "other"
 
 #: Sets of label values that one family has at most.
-MAX_SERIES = 10_000
+MAX_SERIES: Final = 10_000
 
-_METHODS = {
+_METHODS: Final = {
     method: method.decode()
     for method in (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH")
 }
 
 #: Those that are registered, and 499 for a client that did not wait.
-_STATUSES = {int(status): str(int(status)) for status in HTTPStatus} | {499: "499"}
+_STATUSES: Final = {int(status): str(int(status)) for status in HTTPStatus} | {499: "499"}
 
 
 def method_label(method: bytes) -> str:
@@ -120,9 +120,15 @@ class Children(dict[tuple[str, ...], Child], Generic[Child]):
 class Metrics:
     """
     All numbers of one process, by name.
+
+    :ivar counting: for those who count on the way of a request.
     """
 
-    def __init__(self, max_series: int = MAX_SERIES) -> None:
+    def __init__(self, max_series: int = MAX_SERIES, *, counting: bool = True) -> None:
+        """
+        :param counting: whether requests are counted. What counting costs is seen beside a program that does not.
+        """
+        self.counting = counting
         self._max_series = max_series
         self._descriptions: dict[str, Description] = {}
         self._families: list[Callable[[Exposition], None]] = []

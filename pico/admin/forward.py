@@ -18,6 +18,7 @@ from twisted.web import http
 
 from pico.config.addresses import parse_address
 from pico.interfaces import INodeView, NodeStatus
+from pico.names import NodeId
 from pico.net.http.fetch import FetchError, TookTooLong, fetch
 from pico.net.ports import make_client_endpoint
 from pico.net.site import Page, Question, error_page
@@ -82,16 +83,16 @@ class Forwarder:
         :return: ``None`` to answer it here. Cancelling what is under way drops the connection.
         """
         name = question.arguments.get(ARGUMENT, "")
-        own, *others = self._view.nodes()
-        if name in ("", "local", own.id):
+        own = self._view.id
+        if name in ("", "local", own):
             return None
         if question.header(MARK):
             return error_page(
                 http.BAD_GATEWAY,
                 "wrong node",
-                f"this is node {own.id}; the address that {name[:_SHOWN]} has published as its admin port leads here",
+                f"this is node {own}; the address that {name[:_SHOWN]} has published as its admin port leads here",
             )
-        node = next((node for node in others if node.id == name), None)
+        node = self._view.node(NodeId(name))
         if node is None:
             return error_page(
                 http.NOT_FOUND, "not found", f"no node {name[:_SHOWN]} is known here; /status/cluster/nodes lists them"

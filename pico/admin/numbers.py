@@ -11,7 +11,7 @@ from pico.interfaces import INodeView
 from pico.metrics import Metrics
 
 #: What a node may be in the eyes of others; each has a number, be it 0.
-STATUSES = ("active", "unreachable", "leaving", "left")
+STATUSES = ("active", "leaving", "unreachable", "left")
 
 
 def watch_node(metrics: Metrics, view: INodeView) -> None:

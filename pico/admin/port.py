@@ -22,15 +22,17 @@ one's answer (:mod:`pico.admin.forward`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.web import http
 from twisted.web.server import Site
 
 from pico.admin.status import member_details, member_summary, node_details, node_summary, tunnel_details
-from pico.interfaces import IGossipView, INodeView, ITunnels
+from pico.interfaces import GossipKey, GossipStatus, IGossipView, INodeView, ITunnels
 from pico.metrics import Metrics
+from pico.names import NodeId
 from pico.net.site import (
     MAX_CONNECTIONS,
     Elsewhere,
@@ -52,8 +54,8 @@ USUAL_TUNNELS = 1000
 MAX_TUNNELS = 10_000
 
 #: The same for a node's keys in gossip.
-USUAL_ENTRIES = 10_000
-MAX_ENTRIES = 100_000
+USUAL_KEYS = 10_000
+MAX_KEYS = 100_000
 
 #: The highest number that a tunnel, or a version, may be asked for.
 _MAX_NUMBER = 2**63
@@ -65,7 +67,7 @@ _SHOWN = 100
 def make_admin_site(
     view: INodeView,
     tunnels: ITunnels,
-    gossip: IGossipView,
+    gossip: IGossipView | None,
     metrics: Metrics,
     *,
     clock: IReactorTime | None = None,
@@ -76,6 +78,7 @@ def make_admin_site(
     """
     Make the factory of the port's connections.
 
+    :param gossip: ``None`` for a node that does not gossip.
     :param clock: ``None`` takes the global reactor.
     :param forward: passes questions on to other nodes.
     """
@@ -85,23 +88,24 @@ def make_admin_site(
         return json_page([node_summary(node) for node in sorted(view.nodes(), key=lambda node: node.id)])
 
     def node(name: str, question: Question) -> Page:
-        # This node is the first of them.
-        for each in view.nodes():
-            if name in ("local", each.id):
-                return json_page(node_details(each))
-        return _stranger(name, "/status/cluster/nodes")
+        found = view.node(named(name))
+        return _stranger(name, "/status/cluster/nodes") if found is None else json_page(node_details(found))
 
-    def members(question: Question) -> Page:
-        return json_page([member_summary(member) for member in gossip.members()])
+    def members() -> Sequence[GossipStatus]:
+        return sorted(gossip.members(), key=lambda member: member.id) if gossip is not None else []
 
-    def member(name: str, question: Question) -> Page:
-        try:
-            limit = _number(question, "limit", USUAL_ENTRIES, lowest=1, highest=MAX_ENTRIES)
-            after = _number(question, "after", 0, lowest=0, highest=_MAX_NUMBER)
-        except ValueError as error:
-            return error_page(http.BAD_REQUEST, "invalid argument", str(error))
-        found = gossip.entries(view.nodes()[0].id if name == "local" else name, after, limit)
-        return _stranger(name, "/status/gossip/nodes") if found is None else json_page(member_details(*found))
+    def gossip_nodes(question: Question) -> Page:
+        now = time_of_day()
+        return json_page([member_summary(member, now) for member in members()])
+
+    def gossip_node(name: str, question: Question) -> Page:
+        member = next((member for member in members() if member.id == named(name)), None)
+        if gossip is None or member is None:
+            return _stranger(name, "/status/gossip/nodes")
+        return _gossip_node(question, member, gossip.keys(member.id) or (), time_of_day())
+
+    def named(name: str) -> NodeId:
+        return NodeId(view.id if name == "local" else name)
 
     return make_site(
         {
@@ -109,7 +113,7 @@ def make_admin_site(
             "/ready": ReadyResource(lambda: bool(view.ready)),
             "/metrics": MetricsResource(metrics.render),
             "/status/cluster/nodes": FolderResource(nodes, node),
-            "/status/gossip/nodes": FolderResource(members, member),
+            "/status/gossip/nodes": FolderResource(gossip_nodes, gossip_node),
             "/status/upstream/endpoints": JSONResource(lambda: dict(view.upstream_endpoints())),
             "/status/upstream/tunnels": PageResource(lambda question: _tunnels(question, tunnels, time_of_day())),
             "/status/proxy/endpoints": JSONResource(lambda: dict(view.proxy_endpoints())),
@@ -122,6 +126,17 @@ def make_admin_site(
 
 def _stranger(name: str, route: str) -> Page:
     return error_page(http.NOT_FOUND, "not found", f"no node {name[:_SHOWN]} is known here; {route} lists them")
+
+
+def _gossip_node(question: Question, member: GossipStatus, keys: Sequence[GossipKey], now: float) -> Page:
+    try:
+        limit = _number(question, "limit", USUAL_KEYS, lowest=1, highest=MAX_KEYS)
+        after = _number(question, "after", 0, lowest=0, highest=_MAX_NUMBER)
+    except ValueError as error:
+        return error_page(http.BAD_REQUEST, "invalid argument", str(error))
+    # They come in the order of their versions.
+    first = bisect_right(keys, after, key=lambda key: key.version)
+    return json_page(member_details(member, keys[first : first + limit], len(keys), now))
 
 
 def _tunnels(question: Question, tunnels: ITunnels, now: float) -> Page:

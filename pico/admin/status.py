@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pico.interfaces import GossipEntry, GossipNode, NodeStatus, TunnelStatus
+from pico.interfaces import GossipKey, GossipStatus, NodeStatus, TunnelStatus
 from pico.names import DEFAULT_TENANT
 from pico.net.site import timestamp
 
@@ -69,37 +69,41 @@ def tunnel_details(tunnel: TunnelStatus, now: float) -> dict[str, object]:
     }
 
 
-def member_summary(member: GossipNode) -> dict[str, object]:
+def member_summary(member: GossipStatus, now: float) -> dict[str, object]:
     """
-    A member of the gossip group as one of several.
+    A node as gossip knows it.
+
+    :param now: the time of day.
     """
     return {
         "id": member.id,
         "addr": member.addr,
         "version": member.version,
-        "left": member.left,
-        "unreachable": member.unreachable,
-        "expiry": _NEVER if member.expiry is None else timestamp(member.expiry),
+        "left": member.status == "left",
+        "unreachable": member.status == "unreachable",
+        "expiry": _NEVER if member.forgotten_in is None else timestamp(now + member.forgotten_in),
     }
 
 
-def member_details(member: GossipNode, entries: Sequence[GossipEntry], total: int) -> dict[str, object]:
+def member_details(member: GossipStatus, keys: Sequence[GossipKey], total: int, now: float) -> dict[str, object]:
     """
-    A member by itself, with what it publishes.
+    A node as gossip knows it, with what it publishes.
 
-    :param total: how many entries it has; told only where these are not all.
+    :param keys: some of them.
+    :param total: how many there are; told only where these are not all.
+    :param now: the time of day.
     """
     return {
-        **member_summary(member),
+        **member_summary(member, now),
         "Entries": [
             {
-                "key": entry.key,
-                "value": entry.value,
-                "version": entry.version,
-                "internal": entry.internal,
-                "deleted": entry.deleted,
+                "key": key.key,
+                "value": key.value or "",
+                "version": key.version,
+                "internal": key.internal,
+                "deleted": key.value is None,
             }
-            for entry in entries
+            for key in keys
         ],
-        **({"Total": total} if total > len(entries) else {}),
+        **({"Total": total} if total > len(keys) else {}),
     }

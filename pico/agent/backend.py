@@ -4,6 +4,8 @@ Connections to the local service.
 
 from __future__ import annotations
 
+from typing import Final
+
 from twisted.internet import error
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, ConnectingCancelledError
@@ -27,7 +29,7 @@ from pico.wire.http1.limits import Limits
 
 #: A request that must not be sent twice takes a kept connection only if it was in use so many seconds ago: services
 #: close idle connections after a second or more, and closing races with the request.
-FRESH = 0.5
+FRESH: Final = 0.5
 
 
 class ServiceBackend:

@@ -7,6 +7,7 @@ What the node said of the client (``X-Forwarded-*``) is passed on as it is; what
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 import attrs
 
@@ -27,8 +28,8 @@ class Fate(enum.IntEnum):
     TE = 3
 
 
-_HOST = Fate.HOST
-_TE = Fate.TE
+_HOST: Final[Fate] = Fate.HOST
+_TE: Final[Fate] = Fate.TE
 
 
 @attrs.define(eq=False)

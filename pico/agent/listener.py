@@ -5,7 +5,7 @@ One endpoint of the agent: requests from its tunnel's streams to its local servi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
@@ -27,10 +27,10 @@ from pico.net.http.tally import Tally
 from pico.wire.http1.events import RequestHead, ResponseHead
 from pico.wire.http1.headers import HeaderCache
 
-_log = Logger(namespace="proxy.http")
+_log: Final = Logger(namespace="proxy.http")
 
 #: The answers to failures.
-_FAILURES = {
+_FAILURES: Final = {
     FailureKind.UNREACHABLE: (502, "upstream unreachable"),
     FailureKind.CONNECT_TIMEOUT: (504, "upstream timeout"),
     FailureKind.NO_TLS: (502, "upstream unreachable"),
@@ -49,7 +49,7 @@ _TROUBLE: dict[FailureKind | None, str] = {
 }
 
 #: Failures after which the service has certainly seen nothing of the request.
-_UNSEEN = {
+_UNSEEN: Final = {
     FailureKind.UNREACHABLE: b"unreachable",
     FailureKind.CONNECT_TIMEOUT: b"timeout",
     FailureKind.NO_TLS: b"unreachable",

@@ -63,9 +63,12 @@ def make_nginx_configs(ports: Ports) -> dict[str, str]:
     }
 
 
-def make_agent_config(ports: Ports) -> str:
+def make_agent_config(ports: Ports, *, log: str = "", own: int = 0) -> str:
     """
     Make the agent's configuration file.
+
+    :param log: the file that its log and access log go to; without one it has no access log.
+    :param own: its own port, which shows its metrics; without one it counts nothing.
     """
     lines = ["connect:", f"  url: http://127.0.0.1:{ports.upstream}", "listeners:"]
     for endpoint, port in ((ENDPOINT, ports.origin), (SINK_ENDPOINT, ports.sink)):
@@ -73,23 +76,27 @@ def make_agent_config(ports: Ports) -> str:
             f"  - endpoint_id: {endpoint}",
             f"    addr: 127.0.0.1:{port}",
             "    access_log:",
-            "      disable: true",
+            f"      disable: {'false' if log else 'true'}",
             # As many kept connections as nginx may keep: the default is less than the connections of the load.
             "    http_client:",
             "      max_idle_conns: 512",
         ]
+    if log:
+        lines += ["log:", f"  path: {log}"]
+    if own:
+        lines += ["server:", "  enabled: true", f"  bind_addr: 127.0.0.1:{own}"]
     return "\n".join(lines) + "\n"
 
 
-def server_command(pico: Sequence[str], *, proxy: int, upstream: int, admin: int) -> Sequence[str]:
+def server_command(pico: Sequence[str], *, proxy: int, upstream: int, admin: int, log: str = "") -> Sequence[str]:
     """
     Word the command that starts a node.
 
-    :param pico: the beginning of every command of Pico's.
+    :param pico: the beginning of every command of Pico's that starts one.
+    :param log: the file that its log and access log go to; without one it has no access log.
     """
     return (
         *pico,
-        "server",
         "--proxy.bind-addr",
         f"127.0.0.1:{proxy}",
         "--upstream.bind-addr",
@@ -98,7 +105,7 @@ def server_command(pico: Sequence[str], *, proxy: int, upstream: int, admin: int
         f"127.0.0.1:{admin}",
         "--cluster.gossip.bind-addr",
         "127.0.0.1:0",
-        "--proxy.access-log.disable",
+        *(("--log.path", log) if log else ("--proxy.access-log.disable",)),
     )
 
 

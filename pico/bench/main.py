@@ -29,7 +29,7 @@ from pico.bench.proc import Proc
 from pico.bench.progress import Progress
 from pico.bench.report import Report, make_json, text_lines
 from pico.bench.sides import PICO_COMMAND, Cast, Side, find_ports, write_files
-from pico.bench.stages import Bench, Bodies, Requests, measure_ready, measure_tunnels
+from pico.bench.stages import Bench, Bodies, Requests, Watching, measure_ready, measure_tunnels
 from pico.bench.tools import Tools, find_tools
 
 #: Open files that a run takes at most, tunnels included.
@@ -93,10 +93,11 @@ def measure(plan: Plan, tools: Tools, pico: Sequence[str]) -> Report:
         cast = Cast(children, directory, nginx=tools.nginx, proc=proc, pico=pico)
         bench = Bench(plan, children, cast, figures, progress, proc, tools.wrk)
         sides: Sequence[Side] = ()
-        if {"requests", "bodies"} & set(plan.stages):
+        if {"requests", "watching", "bodies"} & set(plan.stages):
             progress.say("starting the origin, nginx → nginx, and Pico")
             sides = cast.start(ports)
-        _run_rounds(bench, sides)
+        watched: Sequence[Side] = cast.start_watched(ports) if "watching" in plan.stages else ()
+        _run_rounds(bench, sides, watched)
         progress.say("ending all processes")
     return Report(conditions, make_measures(plan.tunnels), figures, configs, time.monotonic() - start)
 
@@ -107,10 +108,12 @@ def _write(path: Path | None, text: str) -> None:
         path.write_text(text, "utf-8")
 
 
-def _run_rounds(bench: Bench, sides: Sequence[Side]) -> None:
+def _run_rounds(bench: Bench, sides: Sequence[Side], watched: Sequence[Side]) -> None:
     requests = Requests(bench, sides)
+    watching = Watching(bench, sides, watched)
     stages: dict[str, Callable[[str], None]] = {
         "requests": requests.measure,
+        "watching": watching.measure,
         "bodies": Bodies(bench, sides).measure,
         "tunnels": partial(measure_tunnels, bench),
         "ready": partial(measure_ready, bench),
@@ -118,6 +121,8 @@ def _run_rounds(bench: Bench, sides: Sequence[Side]) -> None:
     plan = bench.plan
     if "requests" in plan.stages:
         requests.warm_up()
+    if "watching" in plan.stages:
+        watching.warm_up()
     for number in range(1, plan.rounds + 1):
         for stage in plan.stages:
             stages[stage](f"round {number} of {plan.rounds}")

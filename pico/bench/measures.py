@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import attrs
 
 from pico.bench.figures import Figures, Summary
-from pico.bench.plan import AT_ONCE, CONNECTIONS
+from pico.bench.plan import AT_ONCE, CONNECTIONS, WATCHED
 
 #: The sides, in the order in which they take turns.
 DIRECT, NGINX, PICO = "direct", "nginx", "pico"
@@ -122,6 +122,21 @@ def _of_requests() -> list[Measure]:
     return rows
 
 
+def _of_watching() -> list[Measure]:
+    at = _count(WATCHED, "connection", "connections")
+
+    def row(key: str, title: str, unit: str, digits: int, goal: Goal | None = None) -> Measure:
+        return Measure(key, f"{title}, {at}", unit, digits, "watching", goal, compared=False)
+
+    return [
+        row("watching.uncounted", "requests without metrics", "/s", 0),
+        row("watching.counted", "requests with metrics of node and agent", "/s", 0),
+        row("watching.metrics", "  what metrics cost", "%", 1, Goal(5.0, False, False)),
+        row("watching.logged", "requests with access logs of node and agent", "/s", 0),
+        row("watching.log", "  what access logs cost", "%", 1, Goal(25.0, False, False)),
+    ]
+
+
 def _of_bodies() -> list[Measure]:
     rows = []
     for way in ("down", "up"):
@@ -158,6 +173,7 @@ def make_measures(tunnels: int) -> Sequence[Measure]:
     """
     return (
         *_of_requests(),
+        *_of_watching(),
         *_of_bodies(),
         Measure(
             "tunnel.memory",

@@ -33,6 +33,9 @@ _AFTER = """\
   sent the same `x-pico-endpoint` header. Client, origin and what stands between share the CPUs of the
   machine. At one connection most of the latency is that of idle CPUs being woken, once a hop; it falls when
   something else keeps them awake, so look at how far the rounds lie apart.
+- **what metrics and access logs cost**: Pico beside itself, in the same round. Without metrics is a node that counts
+  no requests and an agent without a port of its own, so that it counts none either; with metrics both do. Access
+  logs are text, of node and agent, each to a file; they are compared with Pico as above.
 - **CPU a request**: the time that both hops spent on a CPU, by the kernel's count, divided by the requests.
 - **64 MiB down and up**: by a client that reads into one buffer and writes from one. Downloads are a file of
   the origin. Uploads end at a small sink that reads them whole and answers then; all sides use the same,

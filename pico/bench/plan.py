@@ -9,10 +9,13 @@ from collections.abc import Sequence
 import attrs
 
 #: What can be measured alone, in the order in which a round does it.
-STAGES = ("requests", "bodies", "tunnels", "ready")
+STAGES = ("requests", "watching", "bodies", "tunnels", "ready")
 
 #: Connections of the load generator.
 CONNECTIONS = (1, 50, 200)
+
+#: Those of the load that shows what metrics and access log cost.
+WATCHED = 50
 
 #: Large bodies that are under way at a time.
 AT_ONCE = (1, 8)
@@ -51,11 +54,13 @@ class Plan:
         sides = 3
         each = {
             "requests": sides * len(CONNECTIONS),
+            "watching": 4,
             "bodies": sides * 2 * len(AT_ONCE),
             "tunnels": 1,
             "ready": 1,
         }
         warm_up = sides * len(CONNECTIONS) if "requests" in self.stages else 0
+        warm_up += each["watching"] if "watching" in self.stages else 0
         return warm_up + self.rounds * sum(each[stage] for stage in self.stages)
 
 

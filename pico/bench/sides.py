@@ -30,6 +30,12 @@ from pico.bench.proc import Proc
 #: Every command of Pico's begins so: with the interpreter and the code that run the benchmark.
 PICO_COMMAND = (sys.executable, "-m", "pico")
 
+#: Starts a node that counts nothing.
+_UNCOUNTED_NODE = (sys.executable, "-m", "pico.bench.uncounted")
+
+#: What Pico is compared with itself by: without metrics, with those of node and agent, and with their access logs.
+UNCOUNTED, COUNTED, LOGGED = "uncounted", "counted", "logged"
+
 #: Seconds that a process may take until it serves.
 _PATIENCE = 15.0
 
@@ -120,27 +126,59 @@ class Cast:
         second = self._start_nginx("second", ports.second)
         first = self._start_nginx("first", ports.first)
         node, _ = self.start_node(proxy=ports.proxy, upstream=ports.upstream, admin=ports.admin)
-        agent = self._start_agent(ports)
+        agent = self._start_agent(ports, AGENT_FILE)
         return (
             Side(DIRECT, ports.origin, ports.sink, {}),
             Side(NGINX, ports.first, ports.first, {"first": first, "second": second}),
             Side(PICO, ports.proxy, ports.proxy, {"first": node.pid, "second": agent.pid}),
         )
 
-    def start_node(self, *, proxy: int, upstream: int, admin: int) -> tuple[Child, float]:
+    def start_watched(self, ports: Ports) -> Sequence[Side]:
+        """
+        Start a node and an agent for each way to watch them; the origin and the sink serve already.
+        """
+        return [self._start_watched(name, ports) for name in (UNCOUNTED, COUNTED, LOGGED)]
+
+    def _start_watched(self, name: str, ports: Ports) -> Side:
+        proxy, upstream, admin, own = find_free_ports(4)
+        ports = attrs.evolve(ports, proxy=proxy, upstream=upstream, admin=admin)
+        logged = name == LOGGED
+        config = make_agent_config(
+            ports,
+            log=str(self._directory / "agent-access.log") if logged else "",
+            own=own if name == COUNTED else 0,
+        )
+        file = f"agent-{name}.yaml"
+        (self._directory / file).write_text(config, "utf-8")
+        node, _ = self.start_node(
+            proxy=proxy,
+            upstream=upstream,
+            admin=admin,
+            program=_UNCOUNTED_NODE if name == UNCOUNTED else (),
+            log=str(self._directory / "node-access.log") if logged else "",
+        )
+        agent = self._start_agent(ports, file)
+        return Side(name, proxy, proxy, {"first": node.pid, "second": agent.pid})
+
+    def start_node(
+        self, *, proxy: int, upstream: int, admin: int, program: Sequence[str] = (), log: str = ""
+    ) -> tuple[Child, float]:
         """
         Start a node.
 
+        :param program: another one than ``pico server``.
+        :param log: the file that its access log goes to, if it has one.
         :return: it, and the seconds from its start until it said that it is ready.
         """
         start = time.perf_counter()
-        command = server_command(self._pico, proxy=proxy, upstream=upstream, admin=admin)
+        program = program or (*self._pico, "server")
+        command = server_command(program, proxy=proxy, upstream=upstream, admin=admin, log=log)
         node = self._children.start("pico server", command)
         node.when(partial(answers_ok, admin, "/ready"), "answer 200 at /ready", within=_PATIENCE)
         return node, time.perf_counter() - start
 
-    def _start_agent(self, ports: Ports) -> Child:
-        agent = self._children.start("pico agent", agent_command(self._pico, str(self._directory / AGENT_FILE)))
+    def _start_agent(self, ports: Ports, file: str) -> Child:
+        agent = self._children.start("pico agent", agent_command(self._pico, str(self._directory / file)))
         for endpoint in (ENDPOINT, SINK_ENDPOINT):
             serves = partial(answers_ok, ports.proxy, "/", endpoint)
             agent.when(serves, f"answer 200 of endpoint {endpoint}", within=_PATIENCE)

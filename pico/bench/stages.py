@@ -19,11 +19,11 @@ from pico.bench.configs import ENDPOINT, SINK_ENDPOINT
 from pico.bench.faults import BenchError
 from pico.bench.figures import Figures
 from pico.bench.measures import PICO, TITLES
-from pico.bench.plan import AT_ONCE, BODY_BYTES, CONNECTIONS, Plan
+from pico.bench.plan import AT_ONCE, BODY_BYTES, CONNECTIONS, WATCHED, Plan
 from pico.bench.probe import HOST, find_free_ports
 from pico.bench.proc import Proc
 from pico.bench.progress import Progress
-from pico.bench.sides import Cast, Side
+from pico.bench.sides import COUNTED, LOGGED, UNCOUNTED, Cast, Side
 from pico.bench.wrk import Load, parse_wrk, wrk_command
 
 #: Seconds that a program of the benchmark may take beyond what it was asked for.
@@ -47,6 +47,25 @@ class Bench:
     wrk: str
 
 
+def load_side(bench: Bench, side: Side, connections: int, seconds: int) -> Load:
+    """
+    Send a side small requests for so many seconds.
+
+    :raises BenchError: if the load generator prints something else than its figures.
+    """
+    command = wrk_command(
+        bench.wrk,
+        f"http://{HOST}:{side.port}/",
+        connections=connections,
+        seconds=seconds,
+        endpoint=ENDPOINT,
+    )
+    try:
+        return parse_wrk(bench.children.run("wrk", command, within=seconds + _PATIENCE))
+    except ValueError as error:
+        raise BenchError(str(error)) from None
+
+
 class Requests:
     """
     Small requests: rate, latency, and the CPU time of whoever stands between.
@@ -63,7 +82,7 @@ class Requests:
         for connections in CONNECTIONS:
             for side in self._sides:
                 self._bench.progress.step(f"warm-up, {_at(connections)}, {TITLES[side.name]}")
-                self._load(side, connections, self._bench.plan.warm_up)
+                load_side(self._bench, side, connections, self._bench.plan.warm_up)
 
     def measure(self, name: str) -> None:
         """
@@ -79,7 +98,7 @@ class Requests:
     def _sample(self, side: Side, connections: int) -> None:
         figures = self._bench.figures
         before = self._cpu_seconds(side)
-        load = self._load(side, connections, self._bench.plan.seconds)
+        load = load_side(self._bench, side, connections, self._bench.plan.seconds)
         after = self._cpu_seconds(side)
         if load.fault:
             figures.faults.append(f"{TITLES[side.name]}, {_at(connections)}: {load.fault}")
@@ -93,22 +112,53 @@ class Requests:
         for hop, cost in costs.items():
             figures.add(f"cpu.{hop}.{connections}", side.name, cost)
 
-    def _load(self, side: Side, connections: int, seconds: int) -> Load:
-        bench = self._bench
-        command = wrk_command(
-            bench.wrk,
-            f"http://{HOST}:{side.port}/",
-            connections=connections,
-            seconds=seconds,
-            endpoint=ENDPOINT,
-        )
-        try:
-            return parse_wrk(bench.children.run("wrk", command, within=seconds + _PATIENCE))
-        except ValueError as error:
-            raise BenchError(str(error)) from None
-
     def _cpu_seconds(self, side: Side) -> Mapping[str, float]:
         return {hop: self._bench.proc.cpu_seconds(pid) for hop, pid in side.hops.items()}
+
+
+class Watching:
+    """
+    What metrics and access logs cost: Pico beside itself.
+    """
+
+    def __init__(self, bench: Bench, sides: Sequence[Side], watched: Sequence[Side]) -> None:
+        """
+        :param sides: all sides, of which only Pico's is used.
+        :param watched: those of :meth:`pico.bench.sides.Cast.start_watched`.
+        """
+        self._bench = bench
+        self._sides = [*(side for side in sides if side.name == PICO), *watched]
+        self._rounds = 0
+
+    def warm_up(self) -> None:
+        """
+        Let every side open its connections and learn its headers.
+        """
+        for side in self._sides:
+            self._bench.progress.step(f"warm-up, {_at(WATCHED)}, {side.name}")
+            load_side(self._bench, side, WATCHED, self._bench.plan.warm_up)
+
+    def measure(self, name: str) -> None:
+        """
+        Take one sample of everything; another side begins each time.
+
+        :param name: of the round.
+        """
+        bench, figures = self._bench, self._bench.figures
+        turn = self._rounds % len(self._sides)
+        self._rounds += 1
+        rates = {}
+        for side in (*self._sides[turn:], *self._sides[:turn]):
+            bench.progress.step(f"{name}: what watching costs, {side.name}")
+            load = load_side(bench, side, WATCHED, bench.plan.seconds)
+            if load.fault:
+                figures.faults.append(f"{side.name}, {_at(WATCHED)}: {load.fault}")
+            rates[side.name] = load.rate
+        for watched in (UNCOUNTED, COUNTED, LOGGED):
+            figures.add(f"watching.{watched}", PICO, rates[watched])
+        for what, without, watched in (("metrics", UNCOUNTED, COUNTED), ("log", PICO, LOGGED)):
+            if rates[without]:
+                figures.add(f"watching.{what}", PICO, 100 * (1 - rates[watched] / rates[without]))
 
 
 class Bodies:

@@ -4,7 +4,6 @@ Run a service in the foreground.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -18,6 +17,7 @@ from twisted.python.failure import Failure
 from pico.cli.reactor import Reactor
 from pico.errors import PicoError
 from pico.log.start import Log
+from pico.net.memory import tune
 
 _log = Logger(namespace="main")
 
@@ -96,12 +96,3 @@ def _stop(service: Service, reactor: Reactor, status: list[int]) -> None:
             _log.failure("stopping failed", reason)
 
     maybeDeferred(service.stopService).addErrback(failed).addBoth(lambda _: reactor.stop())
-
-
-def tune() -> None:
-    """
-    Let the garbage collector look less often: what a request leaves behind has no cycles.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)

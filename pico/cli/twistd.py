@@ -25,7 +25,7 @@ from pico.cli.files import make_room
 from pico.cli.log import log_of
 from pico.cli.options import load_config, settings_in
 from pico.cli.reactor import Reactor
-from pico.cli.run import handle_signals, reopen_on_signal, tune
+from pico.cli.run import handle_signals, reopen_on_signal
 from pico.cli.server import server
 from pico.cli.supervisor import Supervisor
 from pico.cli.wrong_use import status_of
@@ -35,6 +35,7 @@ from pico.config.server import ServerConfig
 from pico.errors import PicoError
 from pico.log.standard import publish_standard_logging
 from pico.log.start import Log
+from pico.net.memory import tune
 from pico.server.node import PORTS, make_server
 
 #: Where a daemon of twistd's logs if nobody says otherwise, in the directory that it is started in.

@@ -242,7 +242,7 @@ class Dialer:
                 on_going_away=user.node_leaves,
                 on_closed=user.tunnel_closed,
             )
-            carrier = WebSocketTransport(session, ByteStream(Side.CLIENT))
+            carrier = WebSocketTransport(session, ByteStream(Side.CLIENT, masks=self._random_bytes))
             url = self._settings.url.text
             return Tunnel(session, accepted.node, accepted.capabilities, accepted.proxy_port, url), carrier
 

@@ -178,14 +178,14 @@ class Listener:
 
     def _others(self, number: int) -> Callable[[], Collection[str]]:
         """
-        Where the tunnels of all slots but one lead to. Those whose nodes leave do not count: they are as good as gone.
+        Where the tunnels of all slots but one lead to.
         """
 
         def nodes() -> Collection[str]:
             return {
                 slot.tunnel.node
                 for index, slot in enumerate(self._slots)
-                if index != number and slot.tunnel is not None and slot.steady
+                if index != number and slot.tunnel is not None
             }
 
         return nodes

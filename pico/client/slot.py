@@ -493,13 +493,6 @@ class Slot:
         """
         return self._core.link.tunnel if self._core.link is not None else None
 
-    @property
-    def steady(self) -> bool:
-        """
-        Whether it has a tunnel whose node has not said go-away.
-        """
-        return self._core.keeps
-
     def start(self) -> None:
         """
         Begin to dial, the first time at once.

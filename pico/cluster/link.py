@@ -36,6 +36,9 @@ _log = Logger(namespace="cluster")
 #: Stream ids left at which a session is replaced.
 RETIRE = 65_536
 
+#: Endpoints that are asked for an idle stream when a link is full; others are asked the next time.
+LOOKS = 256
+
 #: Seconds after which a session that is lost had been a success: the next one is dialled without a wait.
 STABLE = 5.0
 
@@ -53,7 +56,8 @@ class LinkSettings:
         its ``max_streams`` leaves room above the one here for streams that are being closed.
     :ivar dial_timeout: for connection and agreement together.
     :ivar idle_timeout: a link without a stream for so long is closed, after twice that at the latest.
-    :ivar max_streams: streams of one link, idle ones included; to open one more an idle one is closed.
+    :ivar max_streams: streams of one link, idle ones included; to open one more an idle one is closed, and if there is
+        none it is refused.
     :ivar retry_minimum: how long a node is left alone after it could not be reached, the first time ...
     :ivar retry_maximum: ... and after many.
     """
@@ -281,9 +285,9 @@ class _Core:
         """
         Close an idle stream, of whichever endpoint.
 
-        :return: whether there was one.
+        :return: whether there was one, among those that were looked at.
         """
-        for _ in range(len(self.users)):
+        for _ in range(min(len(self.users), LOOKS)):
             user = next(iter(self.users))
             if user.drop_oldest():
                 return True

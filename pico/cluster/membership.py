@@ -150,7 +150,7 @@ class Membership:
         :param on_end_of_life: called with a node's id and a generation: no life of it below that goes on.
         :param find_host: finds the address of this machine by which others reach what is bound to all of them; nothing
             if there is none.
-        :raises ConfigError: the node's id cannot be told others.
+        :raises ConfigError: the node's id cannot be told others, or a seed cannot be read.
         """
         node = identification.own.id
         if len(node.encode()) > settings.limits.max_id:
@@ -178,13 +178,16 @@ class Membership:
         self._looking = LoopingCall(self._look)
         self._looking.clock = clock
         self.exchanges = 0
-        self.gossip = Gossip(
-            clock,
-            IReactorPluggableNameResolver(reactor).nameResolver,
-            self._make_member,
-            seeds=settings.seeds,
-            default_port=settings.default_port,
-        )
+        try:
+            self.gossip = Gossip(
+                clock,
+                IReactorPluggableNameResolver(reactor).nameResolver,
+                self._make_member,
+                seeds=settings.seeds,
+                default_port=settings.default_port,
+            )
+        except ValueError as error:
+            raise ConfigError(f"cluster.join: {error}") from None
         self.gossip.observe(self._heard)
 
     @property
@@ -206,6 +209,11 @@ class Membership:
         :raises ConfigError: nobody could reach this node.
         """
         self._address = self._settings.advertise or self._own_address(bound)
+        if len(self._address[0].encode()) > self._settings.limits.max_id:
+            raise ConfigError(
+                f"cluster.gossip.advertise_addr: {self._address[0][:20]}... is too long; a host may have "
+                f"{self._settings.limits.max_id} characters"
+            )
         self._port = listen_udp(
             IReactorUDP(self._reactor),
             host,
@@ -341,6 +349,8 @@ class Membership:
 
     async def _synchronise(self) -> None:
         lives = list(self.gossip.member.roster.up.values())
+        if not lives:
+            return  # gone again, and with it whatever there was to be learnt
         for life in self._random.sample(lives, min(_ASKED, len(lives))):
             if await self._exchange(life):
                 return

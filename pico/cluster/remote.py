@@ -43,6 +43,10 @@ AVOID: Final = 1.0
 #: Seconds between two looks at what is not used any more.
 SWEEP: Final = 60.0
 
+#: Endpoints that are looked at in one go, and seconds until the next ones are, so that nobody waits for many.
+SLICE: Final = 1000
+NEXT_SLICE: Final = 0.1
+
 
 class RemoteUpstream:
     """
@@ -332,6 +336,8 @@ class Remotes:
         self._sweep: Deadline = deadlines.watch(self._swept)
         self._stopped = False
         self._sweeping = False
+        #: Which are still to be looked at in this sweep.
+        self._to_sweep: list[EndpointKey] = []
         self._turn = turn
         #: Streams that nodes were asked for, by what they said.
         self.answers: dict[Verdict, int] = dict.fromkeys(Verdict, 0)
@@ -450,18 +456,21 @@ class Remotes:
     def _answered(self, verdict: Verdict) -> None:
         self.answers[verdict] += 1
 
-    def _sweep_later(self) -> None:
+    def _sweep_later(self, seconds: float = SWEEP) -> None:
         if not self._sweeping:
             self._sweeping = True
-            self._sweep.set(SWEEP)
+            self._sweep.set(seconds)
 
     def _swept(self) -> None:
         """
         Forget what nothing is under way on: it is made anew when somebody asks.
         """
         self._sweeping = False
-        for key, known in list(self._known.items()):
-            if not any(upstream.in_flight or upstream.idle for upstream in known.upstreams):
+        left = self._to_sweep or list(self._known)
+        self._to_sweep = left[SLICE:]
+        for key in left[:SLICE]:
+            known = self._known.get(key)
+            if known is not None and not any(upstream.in_flight or upstream.idle for upstream in known.upstreams):
                 del self._known[key]
                 for upstream in known.upstreams:
                     upstream.close()
@@ -470,4 +479,4 @@ class Remotes:
                 del self._links[life]
                 link.stop()
         if self._known or self._links:
-            self._sweep_later()
+            self._sweep_later(NEXT_SLICE if self._to_sweep else SWEEP)

@@ -200,7 +200,8 @@ def _network(word: str) -> str:
 
 def _seed(word: str) -> str:
     """
-    A host, with a port or without; IPv6 may stand in brackets, and must where there is a port.
+    A host, with a port or without; IPv6 may stand in brackets, and must where there is a port. Names are given as they
+    are looked up.
     """
     bare = word[1:-1] if word.startswith("[") and word.endswith("]") else word
     if bare.count(":") > 1 and is_ip(bare):
@@ -208,7 +209,7 @@ def _seed(word: str) -> str:
     address = parse_address(word if ":" in word else f"{word}:1")
     if not address.host or not address.port:
         raise ValueError(f"{shown(word)} is nothing to dial; write host, host:port, or [::1]:8003")
-    return word
+    return str(address) if ":" in word else address.host
 
 
 def _check_secrets(secrets: tuple[str, ...], least: int) -> None:

@@ -50,8 +50,8 @@ def checks_of_server(config: ServerConfig, limit: float) -> Sequence[Check]:
     running = partial(running_node, ports[-1].address, step)
     cluster = config.cluster
     gossip = parse_address(cluster.gossip.bind_addr)
-    advertised = cluster.gossip.advertise_addr
-    ports.append(Port("cluster.gossip", gossip, advertised, told=bool(advertised or cluster.join)))
+    advertise = cluster.gossip.advertise_addr
+    ports.append(Port("cluster.gossip", gossip, advertise, told=bool(advertise or cluster.join)))
     seeds = partial(
         look_at_seeds,
         cluster.join,
@@ -61,7 +61,7 @@ def checks_of_server(config: ServerConfig, limit: float) -> Sequence[Check]:
     )
     return [
         Check("ports", partial(look_at_ports, ports, limit=step, running=running)),
-        Check("cluster.gossip port", partial(look_at_datagrams, gossip, running)),
+        Check("gossip port", partial(look_at_datagrams, gossip, running)),
         Check("cluster.secret_keys", partial(look_at_secrets, len(cluster.secret_keys), gossip)),
         *([Check("other nodes", seeds)] if cluster.join else []),
         Check("open files", partial(look_at_open_files, files_of_node(config))),

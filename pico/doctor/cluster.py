@@ -13,7 +13,7 @@ from pico.config.addresses import Address
 from pico.doctor.finding import Finding, fail, ok, reason_of, warn
 from pico.gossip.seeds import parse_seed
 
-_SUBJECT = "cluster.gossip port"
+_SUBJECT = "gossip port"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 #: Addresses of other nodes that are dialled.

@@ -8,8 +8,10 @@ would command the terminal of whoever reads it, and a mark that turns the writin
 
 from __future__ import annotations
 
+from typing import Final
+
 #: What stands at the end of a value that was cut.
-CUT = "…"
+CUT: Final = "…"
 
 
 def printable(text: str) -> str:

@@ -5,14 +5,15 @@ How loud an event must be to be written.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 #: The levels of twisted.logger, from the quietest.
-LEVELS = ("debug", "info", "warn", "error", "critical")
+LEVELS: Final = ("debug", "info", "warn", "error", "critical")
 
-_LOUDNESS = {level: number for number, level in enumerate(LEVELS)}
+_LOUDNESS: Final = {level: number for number, level in enumerate(LEVELS)}
 
 #: What others than Pico have to say is of interest from here on.
-_FOREIGN = _LOUDNESS["warn"]
+_FOREIGN: Final = _LOUDNESS["warn"]
 
 
 class Threshold:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 from twisted.logger import LogEvent, formatEvent
@@ -18,23 +18,23 @@ from twisted.logger import LogEvent, formatEvent
 from pico.log.escape import cut, printable
 from pico.log.records import AccessRecord, Recordable
 
-_COLORS = {"debug": "\x1b[2m", "warn": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
-_RESET = "\x1b[0m"
+_COLORS: Final = {"debug": "\x1b[2m", "warn": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
+_RESET: Final = "\x1b[0m"
 
 #: What systemd's journal reads at the beginning of a line (sd-daemon(3)).
-_PRIORITIES = {"debug": "<7>", "info": "<6>", "warn": "<4>", "error": "<3>", "critical": "<2>"}
+_PRIORITIES: Final = {"debug": "<7>", "info": "<6>", "warn": "<4>", "error": "<3>", "critical": "<2>"}
 
 #: Wide enough for most names, with the colon behind them, so that messages begin in one column.
-_WIDTH = 13
+_WIDTH: Final = 13
 
 #: Fields of an event that are Twisted's bookkeeping; so is what begins with ``log_``.
-_INTERNAL = frozenset({"isError", "message", "time", "system", "format", "failure", "why"})
+_INTERNAL: Final = frozenset({"isError", "message", "time", "system", "format", "failure", "why"})
 
 #: The event field that holds a :class:`pico.log.records.Recordable`; the event's format names it alone.
-RECORD = "log_record"
+RECORD: Final = "log_record"
 
 #: Bytes of one line, without a traceback.
-MAX_LINE = 16_384
+MAX_LINE: Final = 16_384
 
 
 class Form(Protocol):
@@ -61,26 +61,36 @@ class TextForm:
         self._color = color
         self._journal = journal
         self._clock = _Stamps("%Y-%m-%d %H:%M:%S", time.localtime, "")
+        # Levels and subsystems are written in the code, so there are only so many.
+        self._labels: dict[tuple[str, str], str] = {}
 
     def line(self, event: LogEvent, level: str, subsystem: str) -> str:
         """
         Write an event.
         """
-        text = f"{subsystem + ':':{_WIDTH}} {cut(printable(message_of(event)), MAX_LINE)}"
-        if self._journal:
-            prefix = _PRIORITIES.get(level, "<6>")
-            text = prefix + text
-        else:
-            prefix = ""
-            mark = f"{level:5}"
-            if self._color and level in _COLORS:
-                mark = f"{_COLORS[level]}{mark}{_RESET}"
-            text = f"{self._clock.stamp(_time_of(event))} {mark} {text}"
+        label = self._labels.get((level, subsystem))
+        if label is None:
+            label = self._labels[level, subsystem] = self._label(level, subsystem)
+        when = "" if self._journal else self._clock.stamp(_time_of(event))
+        text = f"{when}{label} {cut(printable(message_of(event)), MAX_LINE)}"
         traceback = _traceback_of(event)
         if traceback:
+            prefix = _PRIORITIES.get(level, "<6>") if self._journal else ""
             more = [f"\n{prefix}    {printable(line)}" for line in traceback.rstrip().split("\n")]
             text += "".join(more)
         return text
+
+    def _label(self, level: str, subsystem: str) -> str:
+        """
+        What stands between time and message.
+        """
+        if self._journal:
+            mark = _PRIORITIES.get(level, "<6>")
+        elif self._color and level in _COLORS:
+            mark = f" {_COLORS[level]}{level:5}{_RESET} "
+        else:
+            mark = f" {level:5} "
+        return f"{mark}{subsystem + ':':{_WIDTH}}"
 
 
 class JSONForm:

@@ -9,10 +9,11 @@ log; and for the same reason its lines are only made then, one after the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import ILogObserver, LogEvent, LogLevel
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from pico.log.escape import printable
 from pico.log.levels import Threshold, subsystem_of
@@ -20,14 +21,13 @@ from pico.log.lines import RECORD, Form, message_of
 from pico.log.repeats import WINDOW, Repeats
 
 #: Levels whose lines should not wait: they may be the last.
-_URGENT = frozenset({"warn", "error", "critical"})
+_URGENT: Final = frozenset({"warn", "error", "critical"})
 
 #: Seconds that lines wait for others, and how many of them do not.
-GATHER = 0.05
-MANY = 64
+GATHER: Final = 0.05
+MANY: Final = 64
 
 
-@implementer(ILogObserver)
 class LogWriter:
     """
     Write each event that is loud enough as one line.
@@ -166,3 +166,6 @@ class LogWriter:
                 "repeated": folded.count,
             }
             self._put(self._line(event, level, subsystem), level)
+
+
+classImplements(LogWriter, ILogObserver)

@@ -10,15 +10,15 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 #: Seconds until something that did not take all is asked again, whatever comes meanwhile.
-RETRY = 0.01
+RETRY: Final = 0.01
 
 #: Seconds that the end of the program may wait for whoever reads its last lines.
-LINGER = 1.0
+LINGER: Final = 1.0
 
 
 class Target(Protocol):

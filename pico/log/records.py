@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from pico.log.escape import printable
+from pico.log.text import request_text
 
 
 class AccessRecord(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
@@ -49,35 +49,26 @@ class AccessRecord(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     response_headers: Mapping[str, list[str]] | None = None
 
     def __str__(self) -> str:
-        text = (
-            f"{self.method} {self.path} {self.status} {self.endpoint or '-'} {self.client or '-'}"
-            f" {self.seconds * 1000:.1f}ms {self.response_bytes}B"
+        return request_text(
+            self.method,
+            self.path,
+            self.status,
+            self.endpoint,
+            self.client,
+            self.seconds,
+            self.response_bytes,
+            self.retries,
+            self.ended,
+            self.request_id,
+            self.request_headers,
+            self.response_headers,
         )
-        if self.retries:
-            text += f" retries={self.retries}"
-        if self.ended != COMPLETE:
-            text += f" ({self.ended})"
-        if self.request_id:
-            text += f" id={self.request_id}"
-        if self.request_headers:
-            text += _headers_text("<", self.request_headers)
-        if self.response_headers:
-            text += _headers_text(">", self.response_headers)
-        # Twisted's own observers, such as twistd's, write it as it is.
-        return printable(text)
-
-
-#: How a request ended of which there is nothing else to say.
-COMPLETE = "complete"
-
-
-def _headers_text(sign: str, headers: Mapping[str, list[str]]) -> str:
-    return "".join(f" {sign}{name}: {value}" for name, values in headers.items() for value in values)
 
 
 class Recordable(Protocol):
     """
-    What an event of the access log holds: a request of which a record can be made. As text it is that record's.
+    What an event of the access log holds: a request of which a record can be made. As text it is what that record
+    would be.
     """
 
     def record(self) -> AccessRecord: ...

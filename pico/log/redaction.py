@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import Final
 from urllib.parse import unquote, unquote_plus
 
 #: What stands in the place of a value.
-MASK = "********"
+MASK: Final = "********"
 
 #: Names looked up lately; more are forgotten. They come from outside.
-_REMEMBERED = 1024
+_REMEMBERED: Final = 1024
 
-_USER = re.compile(r"//[^/?#\s]*@")
-_PARAMETER = re.compile(r"([?&;#])([^=?&;#/\s]+)=([^?&;#\s]*)")
-_SCHEME = re.compile(r"((?:^|[,:;='\"])\s*(?:bearer|basic))\s+[^\s,;'\"]+", re.IGNORECASE)
+_USER: Final = re.compile(r"//[^/?#\s]*@")
+_PARAMETER: Final = re.compile(r"([?&;#])([^=?&;#/\s]+)=([^?&;#\s]*)")
+_SCHEME: Final = re.compile(r"((?:^|[,:;='\"])\s*(?:bearer|basic))\s+[^\s,;'\"]+", re.IGNORECASE)
 
 #: How many URLs are looked for within one another.
-_DEPTH = 3
+_DEPTH: Final = 3
 
 
 class Names:
@@ -73,7 +74,7 @@ class Redaction:
         """
         A URL, or another text that may hold some, as it may be read.
         """
-        return self._text(text, _DEPTH)
+        return self._text(text, _DEPTH) if "=" in text or "@" in text or " " in text else text
 
     def _text(self, text: str, depth: int) -> str:
         if "=" in text and depth:

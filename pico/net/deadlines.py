@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import heappop, heappush
 from math import ceil, inf
+from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-_log = Logger(namespace="net")
+_log: Final = Logger(namespace="net")
 
 
 class Deadline:

@@ -21,7 +21,7 @@ from twisted.internet.main import installReactor
 from twisted.logger import Logger
 
 #: Events after which what was put off to the end of the turn is done.
-TURN_EVENTS = 8
+TURN_EVENTS = 16
 
 _log = Logger(namespace="reactor")
 

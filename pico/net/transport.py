@@ -57,6 +57,7 @@ class StreamTransport(Protocol):
     """
 
     def write(self, data: bytes, /) -> object: ...
+    def writeSequence(self, iovec: Iterable[bytes | memoryview], /) -> object: ...
     def loseConnection(self) -> object: ...
     def loseWriteConnection(self) -> object: ...
     def abortConnection(self) -> object: ...
@@ -100,9 +101,11 @@ class DirectConnection(tcp.Connection):
         if sent != len(data):
             self._queue_rest(data, sent)
 
-    def writeSequence(self, iovec: Iterable[bytes]) -> None:
+    def writeSequence(self, iovec: Iterable[bytes | memoryview]) -> None:
         """
         Send what the socket takes of several pieces now, in one system call, and queue the rest.
+
+        :param iovec: may hold memoryviews of bytes, too.
         """
         chunks = list(iovec)
         size = sum(map(len, chunks))
@@ -110,7 +113,7 @@ class DirectConnection(tcp.Connection):
             self.write(b"".join(chunks))
             return
         if self._must_queue():
-            tcp.Connection.writeSequence(self, chunks)
+            tcp.Connection.write(self, b"".join(chunks))
             return
         try:
             sent = self.socket.sendmsg(chunks)

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-_log = Logger(namespace="net")
+_log: Final = Logger(namespace="net")
 
 
 class Turn:

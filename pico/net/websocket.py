@@ -88,11 +88,12 @@ class WebSocketTransport:
         if data and self._open:
             self.transport.write(self._stream.send(data))
 
-    def writeSequence(self, data: Iterable[bytes]) -> None:
+    def writeSequence(self, data: Iterable[bytes | memoryview]) -> None:
         """
-        Send one message.
+        Send one message of several pieces, which are copied only to be masked.
         """
-        self.write(b"".join(data))
+        if self._open:
+            self.transport.writeSequence(self._stream.send_pieces(list(data)))
 
     def loseConnection(self) -> None:
         """

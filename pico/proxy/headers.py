@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from typing import Final
 
 from pico.names import OWN_HEADERS
 from pico.net.http.fields import HOP_BY_HOP
@@ -38,10 +39,10 @@ class Fate(enum.IntEnum):
     REQUEST_ID = 6
 
 
-_FORWARDED = Fate.FORWARDED
-_TE = Fate.TE
+_FORWARDED: Final[Fate] = Fate.FORWARDED
+_TE: Final[Fate] = Fate.TE
 
-_FATES = {
+_FATES: Final = {
     **dict.fromkeys(HOP_BY_HOP, Fate.DROP),
     b"te": Fate.TE,
     b"host": Fate.HOST,

@@ -7,10 +7,9 @@ exchanges; it holds no state of a request.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import cast
+from typing import Final, cast
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -27,7 +26,7 @@ from pico.net.http.answers import Answer, error_answer
 from pico.net.http.exchange import Exchange
 from pico.net.http.fields import reader_of, wants_page
 from pico.net.http.gateway import Backend, Exchanger, FailureKind, RequestForm
-from pico.net.http.request_ids import REQUEST_ID_LINE, make_id, received_id
+from pico.net.http.request_ids import REQUEST_ID_LINE, RequestIds, received_id
 from pico.net.http.server import HTTPServerProtocol, ServerSettings, host_of
 from pico.proxy.headers import Fate, request_lines
 from pico.proxy.record import Recorder
@@ -36,10 +35,10 @@ from pico.proxy.trust import TrustedProxies
 from pico.wire.http1.events import RequestHead, ResponseHead
 from pico.wire.http1.headers import HeaderCache
 
-_log = Logger(namespace="proxy")
+_log: Final = Logger(namespace="proxy")
 
 #: Paths that belong to Pico; they never reach a service.
-_RESERVED = (b"/_pico/", b"/_piko/")
+_RESERVED: Final = (b"/_pico/", b"/_piko/")
 
 
 @attrs.frozen
@@ -88,7 +87,7 @@ _FAILURES: dict[FailureKind, tuple[int, str, str]] = {
 
 
 #: Why a body was refused, by the status that says so.
-_BODY_REFUSALS = {408: "body slow", 413: "body too large"}
+_BODY_REFUSALS: Final = {408: "body slow", 413: "body too large"}
 
 #: Failures that somebody should look at. That there is no agent for an endpoint is not one: anybody may ask for any.
 _TROUBLE: dict[FailureKind | None, str] = {
@@ -121,13 +120,13 @@ class ProxyPort:
         recorder: Recorder,
         access_log: AccessLog,
         node_id: NodeId,
-        chooser: random.Random,
+        ids: RequestIds,
         secure: bool = False,
     ) -> None:
         """
         :param cache: of headers of requests and responses, tagged by :func:`pico.proxy.headers.fate_of`.
         :param node_id: for the access log.
-        :param chooser: makes up ids of requests.
+        :param ids: of requests that came without one.
         :param secure: whether clients of this port speak TLS.
         """
         self._selector = selector
@@ -140,7 +139,7 @@ class ProxyPort:
         self._recorder = recorder
         self._access_log = access_log
         self._node_id = node_id
-        self._chooser = chooser
+        self._ids = ids
         self._secure = secure
         self._servers: set[HTTPServerProtocol] = set()
         self._waiting: list[Deferred[None]] = []
@@ -204,7 +203,7 @@ class ProxyPort:
         exchange = Exchange(self, server, head, self._clock.seconds())
         # What is known has no id; a section with one is never known.
         known = head.fields.note is not None
-        exchange.request_id = (not known and received_id(head)) or make_id(self._chooser)
+        exchange.request_id = (not known and received_id(head)) or self._ids.make()
         return exchange.start()
 
     def request_malformed(self, server: HTTPServerProtocol, status: int, reason: str) -> Answer:

@@ -4,12 +4,14 @@ What is kept of a request when it is over: its numbers.
 
 from __future__ import annotations
 
+from typing import Final
+
 from pico.metrics import Metrics, status_label
 from pico.net.http.exchange import Exchange
 from pico.net.http.tally import Tallies
 
 #: Why requests are refused.
-REFUSALS = ("method", "path", "endpoint", "authorization", "body malformed", "body too large", "body slow")
+REFUSALS: Final = ("method", "path", "endpoint", "authorization", "body malformed", "body too large", "body slow")
 
 
 class Recorder:
@@ -23,6 +25,7 @@ class Recorder:
 
     def __init__(self, metrics: Metrics) -> None:
         self.tally = Tallies(metrics, "pico_proxy").of()
+        self._counting = metrics.counting
         self._upstream_requests = metrics.counter(
             "pico_upstreams_upstream_requests", "Requests sent to a tunnel of this node."
         )
@@ -53,7 +56,7 @@ class Recorder:
             exchange.bytes_out,
             exchange.failure,
         )
-        if exchange.backend is not None:
+        if exchange.backend is not None and self._counting:
             self._upstream_requests.value += 1
 
     def refused(self, reason: str) -> None:

@@ -5,12 +5,13 @@ Which endpoint a request is for.
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import Final
 
 from pico.errors import RemoteProtocolError
 from pico.proxy.headers import Fate
 from pico.wire.http1.events import RequestHead
 
-_ENDPOINT = Fate.ENDPOINT
+_ENDPOINT: Final[Fate] = Fate.ENDPOINT
 
 
 def endpoint_of(head: RequestHead) -> str:

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Final
 
 from pico.errors import ConfigError
 from pico.wire.http1.headers import Header
 
 #: Addresses looked up lately; more are forgotten.
-_REMEMBERED = 4096
+_REMEMBERED: Final = 4096
 
 
 class TrustedProxies:

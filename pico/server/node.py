@@ -17,6 +17,7 @@ from pico.admin.numbers import watch_node
 from pico.admin.port import make_admin_site
 from pico.cluster.accept import AcceptSettings, LinkPort
 from pico.cluster.gossip_numbers import watch_gossip
+from pico.cluster.gossip_view import GossipView
 from pico.cluster.greeting import Identification, NodeDialer
 from pico.cluster.link import LinkSettings
 from pico.cluster.members import Members
@@ -37,7 +38,7 @@ from pico.metrics import Metrics
 from pico.names import EndpointKey
 from pico.net.deadlines import Deadlines
 from pico.net.http.access_config import make_access_log
-from pico.net.http.request_ids import REQUEST_ID_LINE
+from pico.net.http.request_ids import REQUEST_ID_LINE, RequestIds
 from pico.net.http.server import ServerSettings
 from pico.net.process import watch_process
 from pico.net.turn import Turn
@@ -46,7 +47,6 @@ from pico.proxy.port import ProxyPort, ProxySettings
 from pico.proxy.record import Recorder
 from pico.proxy.trust import TrustedProxies
 from pico.server.anyone import Anyone
-from pico.server.gossip_view import GossipView
 from pico.server.service import Binding, NodeLinks, NodeService
 from pico.server.view import NodeView
 from pico.tunnel.session import TunnelSettings
@@ -62,6 +62,9 @@ from pico.wire.yamux.limits import Limits as YamuxLimits
 
 #: The ports of a node, by the names of their sections.
 PORTS = ("proxy", "upstream", "admin")
+
+#: What one datagram of IPv4 holds.
+MAX_PACKET = 65_507
 
 
 @attrs.frozen
@@ -240,22 +243,17 @@ def make_server(
         recorder=Recorder(metrics),
         access_log=make_access_log(config.proxy.access_log, config.log, "proxy.access", "proxy."),
         node_id=node_id,
-        chooser=random.Random(),
+        ids=RequestIds(random.Random()),
     )
     metrics.gauge("pico_proxy_connections", "Clients connected to the proxy port.", lambda: proxy_port.connections)
-    gossip_view = GossipView(
-        membership.gossip if membership is not None else None,
-        clock=clock,
-        forget=config.cluster.forget,
-        time_of_day=wall_time,
-    )
     admin_site = make_admin_site(
         view,
         upstream_port,
-        gossip_view,
+        GossipView(membership, clock=clock, forget=config.cluster.forget) if membership is not None else None,
         metrics,
         clock=clock,
         max_connections=config.admin.max_connections,
+        time_of_day=wall_time,
         forward=Forwarder(view, reactor, clock),
     )
     return NodeService(
@@ -288,6 +286,8 @@ def _membership_settings(config: ServerConfig) -> MembershipSettings:
         except ValueError as error:
             raise ConfigError(f"cluster.gossip.advertise_addr: {error}") from None
         advertise = address.host, address.port
+    if cluster.gossip.max_packet_size > MAX_PACKET:
+        raise ConfigError(f"cluster.gossip.max_packet_size: UDP carries {MAX_PACKET} bytes at most")
     return MembershipSettings(
         seeds=cluster.join,
         default_port=bind.port or GOSSIP_PORT,

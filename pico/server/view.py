@@ -23,6 +23,7 @@ class NodeView:
     """
     A node and those that it knows.
 
+    :ivar id: of this node.
     :ivar ready: set by the node's service.
     :ivar leaving: set by it when the node is about to stop.
     :ivar proxy_addr: where clients reach it, known once its ports are bound.
@@ -33,7 +34,7 @@ class NodeView:
         """
         :param others: the other nodes.
         """
-        self._node_id = node_id
+        self.id = node_id
         self._tunnels = tunnels
         self._others = others
         self.ready = False
@@ -45,9 +46,17 @@ class NodeView:
         """
         This node, and all others by their ids.
         """
-        own = NodeStatus(self._node_id, self._status, self.proxy_addr, self.admin_addr, self.upstream_endpoints())
         others = self._others.entries if self._others is not None else ()
-        return [own, *sorted(map(_status_of, others), key=lambda node: node.id)]
+        return [self._own(), *sorted(map(_status_of, others), key=lambda node: node.id)]
+
+    def node(self, node: NodeId) -> NodeStatus | None:
+        """
+        One of them.
+        """
+        if node == self.id:
+            return self._own()
+        entry = self._others.find(node) if self._others is not None else None
+        return _status_of(entry) if entry is not None else None
 
     def statuses(self) -> Sequence[str]:
         """
@@ -67,6 +76,9 @@ class NodeView:
         Where each endpoint's tunnels come from.
         """
         return {_name(key): list(addresses) for key, addresses in self._tunnels.addresses().items()}
+
+    def _own(self) -> NodeStatus:
+        return NodeStatus(self.id, self._status, self.proxy_addr, self.admin_addr, self.upstream_endpoints())
 
     @property
     def _status(self) -> str:

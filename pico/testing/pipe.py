@@ -183,7 +183,7 @@ class MemoryTransport:
                 self._producer_paused = True
                 cast(IPushProducer, self._producer).pauseProducing()
 
-    def writeSequence(self, data: Iterable[bytes]) -> None:
+    def writeSequence(self, data: Iterable[bytes | memoryview]) -> None:
         """
         Send several pieces.
         """

@@ -4,6 +4,8 @@ What carries a tunnel.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from twisted.internet.interfaces import IConsumer, ITransport
 
 
@@ -11,6 +13,11 @@ class ICarrier(ITransport, IConsumer):
     """
     What a tunnel needs below it.
     """
+
+    def writeSequence(data: Iterable[bytes | memoryview]) -> None:
+        """
+        Send several pieces; memoryviews are of bytes.
+        """
 
     def abortConnection() -> None:
         """

@@ -19,7 +19,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from math import inf
-from typing import cast
+from typing import Final, cast
 
 import attrs
 from twisted.internet.error import ConnectionLost
@@ -36,6 +36,7 @@ from twisted.python.failure import Failure
 from zope.interface import classImplements
 
 from pico.errors import RemoteProtocolError, TunnelBusy, TunnelError
+from pico.net.http.transport import JOINED
 from pico.net.turn import Turn
 from pico.tunnel.carrier import ICarrier
 from pico.tunnel.reasons import StreamOverflowed, StreamRefused, StreamReset
@@ -47,13 +48,13 @@ from pico.wire.yamux.limits import DEFAULT_LIMITS, Limits
 from pico.wire.yamux.session import Role, Session
 from pico.wire.yamux.stream import State, Stream
 
-_log = Logger(namespace="tunnel")
+_log: Final = Logger(namespace="tunnel")
 
 #: Bytes of one write to the carrier, about.
-FLUSH_SIZE = 65_536
+FLUSH_SIZE: Final = 65_536
 
 #: The least seconds between two looks at streams that the peer keeps waiting.
-_RESOLUTION = 1.0
+_RESOLUTION: Final = 1.0
 
 
 @attrs.frozen
@@ -87,7 +88,7 @@ class Phase(enum.Enum):
     LOST = "gone"
 
 
-_OPEN = Phase.OPEN
+_OPEN: Final[Phase] = Phase.OPEN
 
 
 class TunnelSession:
@@ -480,11 +481,17 @@ class TunnelSession:
             if self._on_room is not None:
                 self._notify(self._on_room)
         while not self._paused:
-            data = core.data_to_send(FLUSH_SIZE)
-            if not data:
+            pieces = core.pieces_to_send(FLUSH_SIZE)
+            if not pieces:
                 break
-            self.bytes_sent += len(data)
-            carrier.write(data)
+            size = 0
+            for piece in pieces:
+                size += len(piece)
+            self.bytes_sent += size
+            if size < JOINED:
+                carrier.write(b"".join(pieces))
+            else:
+                carrier.writeSequence(pieces)
         for event in core.take_sent():
             stream: TunnelStream = event.stream.owner  # type: ignore[assignment]  # only we set it
             if isinstance(event, yamux.FinishSent):

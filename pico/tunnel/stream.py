@@ -26,7 +26,7 @@ import enum
 from collections import deque
 from collections.abc import Callable, Iterable
 from math import inf
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import (
@@ -47,15 +47,15 @@ from pico.tunnel.reasons import StreamTimedOut
 from pico.wire.yamux.session import Session
 from pico.wire.yamux.stream import Opening, State, Stream
 
-_log = Logger(namespace="tunnel")
+_log: Final = Logger(namespace="tunnel")
 
 #: A producer is paused when the flush has left more than this in its stream's queue ...
-HIGH_WATER = 65_536
+HIGH_WATER: Final = 65_536
 #: ... and resumed when no more than this is left.
-LOW_WATER = 16_384
+LOW_WATER: Final = 16_384
 
 #: Both sides have ended. Failures may be shared: this one holds no traceback.
-DONE = Failure(CONNECTION_DONE)
+DONE: Final = Failure(CONNECTION_DONE)
 
 
 class StreamHost(Protocol):
@@ -131,11 +131,11 @@ class Flow(enum.Enum):
     PAUSED = "it must not"
 
 
-_FLOWING = Reading.FLOWING
-_HELD = Reading.HELD
-_DISCARDED = Reading.DISCARDED
-_ENDED = Writing.ENDED
-_RUNNING = Flow.RUNNING
+_FLOWING: Final[Reading] = Reading.FLOWING
+_HELD: Final[Reading] = Reading.HELD
+_DISCARDED: Final[Reading] = Reading.DISCARDED
+_ENDED: Final[Writing] = Writing.ENDED
+_RUNNING: Final[Flow] = Flow.RUNNING
 
 
 class TunnelStream:

@@ -72,6 +72,8 @@ class Selector:
         remotes = self._remotes.of(key)
         if not remotes:
             return local
+        if local is None and not tried and len(remotes) == 1:
+            return remotes[0]
         now = self._clock.seconds()
         remote = self._least(remotes, tried, now)
         if remote is None or (local is not None and not self._is_better(remote, local, now)):

@@ -4,6 +4,8 @@ A tunnel as a place to send requests to.
 
 from __future__ import annotations
 
+from typing import Final
+
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import classImplements
 
@@ -19,10 +21,10 @@ from pico.tunnel.supply import StreamSupply, StreamTaker, SupplySettings
 from pico.wire.http1.headers import HeaderCache
 
 #: Stream ids left at which a tunnel is to be replaced.
-RETIRE = 65_536
+RETIRE: Final = 65_536
 
 #: Seconds for which other tunnels are preferred after one could not serve a request.
-AVOID = 1.0
+AVOID: Final = 1.0
 
 
 class TunnelUpstream:

@@ -5,19 +5,20 @@ How long to wait before dialling again, and whether there is any point in it.
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 #: Statuses after which another try may succeed; no status at all means that there was no HTTP answer.
-_RETRY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_RETRY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 #: Refusals that may say when to come back (RFC 9110 section 10.2.3).
-_TIMED = frozenset({429, 503})
+_TIMED: Final = frozenset({429, 503})
 
 #: The longest that a refusal may keep us away, in seconds: whoever wrote it may have meant somebody else.
-MAX_RETRY_AFTER = 300.0
+MAX_RETRY_AFTER: Final = 300.0
 
 #: Seconds over which those are spread whom a node asks to go away: it asks all of them in the same moment,
 #: and what they have still serves.
-GO_AWAY_SPREAD = 0.5
+GO_AWAY_SPREAD: Final = 0.5
 
 
 class Verdict(enum.Enum):

@@ -14,8 +14,8 @@ from twisted.web.server import Site
 from zope.interface import implementer
 
 from pico.interfaces import (
-    GossipEntry,
-    GossipNode,
+    GossipKey,
+    GossipStatus,
     IGossipView,
     INodeView,
     ITunnels,
@@ -158,6 +158,11 @@ class MadeUpNode:
             NodeStatus(NodeId("n1"), "active", "10.0.0.9:8000", "10.0.0.9:8002", {"e": 2, "f": 1}),
             NodeStatus(NodeId("n2"), "unreachable", "10.0.0.8:8000", "10.0.0.8:8002", {}),
         ]
+        self.gossiping = [
+            GossipStatus(NodeId("n3"), "10.0.0.7:8003", 1, "left", 9, 2, 1, 5.0, 5.0, 60.0),
+            GossipStatus(NodeId("n1"), "10.0.0.9:8003", 1, "active", 7, 2, 1, None, None, None),
+            GossipStatus(NodeId("n2"), "10.0.0.8:8003", 1, "unreachable", 9, 2, 1, 5.0, 5.0, 30.0),
+        ]
         self.asked: list[tuple[str | None, int, int]] = []
         self.found = [tunnel(1), tunnel(2)]
 
@@ -166,6 +171,13 @@ class MadeUpNode:
 
     def statuses(self) -> Sequence[str]:
         return [node.status for node in self.known]
+
+    @property
+    def id(self) -> NodeId:
+        return self.known[0].id
+
+    def node(self, node: NodeId) -> NodeStatus | None:
+        return next((each for each in self.known if each.id == node), None)
 
     def upstream_endpoints(self) -> Mapping[str, int]:
         return self.known[0].endpoints
@@ -177,17 +189,11 @@ class MadeUpNode:
         self.asked.append((endpoint, after, limit))
         return self.found[:limit], 12
 
-    def members(self) -> Sequence[GossipNode]:
-        return [
-            GossipNode("n1", "10.0.0.9:8003", 7, left=False, unreachable=False, expiry=None),
-            GossipNode("n2", "10.0.0.8:8003", 9, left=False, unreachable=True, expiry=1_000_000_060.0),
-        ]
+    def members(self) -> Sequence[GossipStatus]:
+        return self.gossiping
 
-    def entries(self, node: str, after: int, limit: int) -> tuple[GossipNode, Sequence[GossipEntry], int] | None:
-        self.asked.append((node, after, limit))
-        found = [
-            GossipEntry("proxy_addr", "10.0.0.9:8000", 3, internal=False, deleted=False),
-            GossipEntry("endpoint:e", "", 7, internal=False, deleted=True),
+    def keys(self, node: NodeId) -> Sequence[GossipKey] | None:
+        return [
+            GossipKey("proxy_addr", "10.0.0.9:8000", 3, False),
+            GossipKey("endpoint:e", None, 7, False),
         ]
-        member = next((member for member in self.members() if member.id == node), None)
-        return None if member is None else (member, found[:limit], 2)

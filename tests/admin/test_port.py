@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from pico.admin.port import MAX_TUNNELS, USUAL_ENTRIES, USUAL_TUNNELS, make_admin_site
+from pico.admin.port import MAX_KEYS, MAX_TUNNELS, USUAL_TUNNELS, make_admin_site
 from pico.interfaces import IGossipView, INodeView, ITunnels
 from pico.metrics import Metrics
 from pico.testing import MemoryNetwork
@@ -104,19 +104,21 @@ class AdminPortTests(SynchronousTestCase):
 
     def test_gossip_nodes(self) -> None:
         """
-        What gossip knows, with when who is not there is forgotten.
+        What gossip knows, by id, with when who is not there is forgotten.
         """
         self.assertEqual(
             self.ask("/status/gossip/nodes").body,
             b'[{"id":"n1","addr":"10.0.0.9:8003","version":7,"left":false,"unreachable":false,'
             b'"expiry":"0001-01-01T00:00:00Z"},'
             b'{"id":"n2","addr":"10.0.0.8:8003","version":9,"left":false,"unreachable":true,'
+            b'"expiry":"2001-09-09T01:47:10Z"},'
+            b'{"id":"n3","addr":"10.0.0.7:8003","version":9,"left":true,"unreachable":false,'
             b'"expiry":"2001-09-09T01:47:40Z"}]\n',
         )
 
     def test_gossip_node(self) -> None:
         """
-        One by its id, and this one by the name "local", with its keys; how many there are only where some are missing.
+        One by its id, and this one by the name "local", with its keys.
         """
         local = (
             b'{"id":"n1","addr":"10.0.0.9:8003","version":7,"left":false,"unreachable":false,'
@@ -126,14 +128,26 @@ class AdminPortTests(SynchronousTestCase):
         )
         for name in ("local", "n1"):
             self.assertEqual(self.ask(f"/status/gossip/nodes/{name}").body, local)
-        part = self.ask("/status/gossip/nodes/n2?limit=1&after=2").json
-        assert isinstance(part, dict)
-        self.assertEqual((len(part["Entries"]), part["Total"]), (1, 2))
-        self.assertEqual(self.node.asked, [("n1", 0, USUAL_ENTRIES)] * 2 + [("n2", 2, 1)])
-        self.assertEqual(self.ask("/status/gossip/nodes/n2?limit=x").status, 400)
-        unknown = self.ask("/status/gossip/nodes/n3")
-        detail = "no node n3 is known here; /status/gossip/nodes lists them"
+        unknown = self.ask("/status/gossip/nodes/n4")
+        detail = "no node n4 is known here; /status/gossip/nodes lists them"
         self.assertEqual((unknown.status, unknown.json), (404, {"error": "not found", "detail": detail}))
+
+    def test_some_keys(self) -> None:
+        """
+        How many keys there are is told only where some are missing.
+        """
+        for query, versions, total in (
+            ("limit=1", [3], 2),
+            ("after=2", [3, 7], None),
+            ("after=3", [7], 2),
+            ("after=3&limit=1", [7], 2),
+            ("after=7", [], 2),
+        ):
+            found = self.ask(f"/status/gossip/nodes/n2?{query}").json
+            assert isinstance(found, dict)
+            self.assertEqual(([each["version"] for each in found["Entries"]], found.get("Total")), (versions, total))
+        for query in ("limit=x", "limit=0", f"limit={MAX_KEYS + 1}", "after=-1"):
+            self.assertEqual(self.ask(f"/status/gossip/nodes/n2?{query}").status, 400)
 
     def test_endpoints(self) -> None:
         """

@@ -102,13 +102,24 @@ class PicoTests(SynchronousTestCase):
             },
         )
 
+    def test_watched_agent(self) -> None:
+        """
+        An agent may have an access log, and a port of its own with its metrics.
+        """
+        config = yaml.safe_load(make_agent_config(PORTS, log="a.log", own=9))
+        self.assertEqual(config["log"], {"path": "a.log"})
+        self.assertEqual(config["server"], {"enabled": True, "bind_addr": "127.0.0.1:9"})
+        self.assertEqual([each["access_log"] for each in config["listeners"]], [{"disable": False}] * 2)
+
     def test_commands(self) -> None:
         """
         Both are started as an operator would.
         """
         self.assertEqual(
-            " ".join(server_command(["pico"], proxy=1, upstream=2, admin=3)),
+            " ".join(server_command(["pico", "server"], proxy=1, upstream=2, admin=3)),
             "pico server --proxy.bind-addr 127.0.0.1:1 --upstream.bind-addr 127.0.0.1:2 "
             "--admin.bind-addr 127.0.0.1:3 --cluster.gossip.bind-addr 127.0.0.1:0 --proxy.access-log.disable",
         )
+        logged = server_command(["pico", "server"], proxy=1, upstream=2, admin=3, log="a.log")
+        self.assertEqual(logged[-2:], ("--log.path", "a.log"))
         self.assertEqual(" ".join(agent_command(["pico"], "a.yaml")), "pico agent start --config.path a.yaml")

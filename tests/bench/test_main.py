@@ -22,5 +22,6 @@ class RunBenchTests(SynchronousTestCase):
             status = run_bench(quick=True, output=None, docs=None, only=["speed"])
         self.assertEqual(status, 2)
         self.assertEqual(
-            errors.getvalue(), "pico bench nginx: nothing is called speed; there are requests, bodies, tunnels, ready\n"
+            errors.getvalue(),
+            "pico bench nginx: nothing is called speed; there are requests, watching, bodies, tunnels, ready\n",
         )

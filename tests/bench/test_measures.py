@@ -92,6 +92,8 @@ class MakeMeasuresTests(SynchronousTestCase):
                 "rate.200": "ratio ≥ 0.65",
                 "p50.1": "ratio ≤ 2",
                 "p99.50": "ratio ≤ 2.5",
+                "watching.metrics": "≤ 5",
+                "watching.log": "≤ 25",
                 "down.1": "ratio ≥ 0.6",
                 "down.8": "ratio ≥ 0.6",
                 "up.1": "ratio ≥ 0.6",

@@ -38,13 +38,19 @@ class MakePlanTests(SynchronousTestCase):
         A stage that does not exist is named, and those that do are listed.
         """
         error = self.assertRaises(ValueError, make_plan, quick=True, only=["ready", "speed"])
-        self.assertEqual(str(error), "nothing is called speed; there are requests, bodies, tunnels, ready")
+        self.assertEqual(str(error), "nothing is called speed; there are requests, watching, bodies, tunnels, ready")
 
     def test_steps(self) -> None:
         """
         The steps are those that the stages take, with a warm-up where there is load.
         """
-        table = {(): 9 + 9 + 12 + 1 + 1, ("requests",): 18, ("bodies",): 12, ("tunnels", "ready"): 2}
+        table = {
+            (): 9 + 4 + 9 + 4 + 12 + 1 + 1,
+            ("requests",): 18,
+            ("watching",): 8,
+            ("bodies",): 12,
+            ("tunnels", "ready"): 2,
+        }
         for only, steps in table.items():
             self.assertEqual(make_plan(quick=True, only=only).steps, steps, only)
         self.assertEqual(make_plan(quick=False, only=["ready"]).steps, 5)

@@ -18,7 +18,7 @@ from pico.bench.plan import make_plan
 from pico.bench.proc import Proc
 from pico.bench.progress import Progress
 from pico.bench.sides import Cast, Side
-from pico.bench.stages import Bench, Bodies, Requests
+from pico.bench.stages import Bench, Bodies, Requests, Watching
 from tests.bench.support import WRK_OUTPUT, FakeSystem
 
 SIDES = (
@@ -97,6 +97,30 @@ class StageTests(SynchronousTestCase):
         self.assertAlmostEqual(nginx[0], (21 + 22) * 1000 / 4000)
         self.assertAlmostEqual(pico[0], (31 + 32) * 1000 / 4000)
         self.assertAlmostEqual(self.samples("cpu.first.50")[2][0], 31 * 1000 / 4000)
+
+    def test_watching(self) -> None:
+        """
+        Pico and its variants take turns, another one first in each round; what watching costs is the part of the
+        requests that is missing.
+        """
+        watched = [Side(name, port, port, {}) for name, port in (("uncounted", 1), ("counted", 2), ("logged", 3))]
+        rates = {1005: 1000.0, 1: 2000.0, 2: 1900.0, 3: 800.0}
+
+        def answer(command: Sequence[str]) -> tuple[str, int | None]:
+            port = int(command[-1].rsplit(":", 1)[1].strip("/"))
+            return WRK_OUTPUT.replace("997.51", str(rates[port])), 0
+
+        self.system.answer = answer
+        watching = Watching(self.bench, SIDES, watched)
+        watching.warm_up()
+        self.assertEqual(self.bench.figures.samples("watching.log", "pico"), ())
+        watching.measure("round 1")
+        watching.measure("round 2")
+        ports = [command[-1].rsplit(":", 1)[1] for command in self.system.commands]
+        self.assertEqual(ports, ["1005/", "1/", "2/", "3/"] * 2 + ["1/", "2/", "3/", "1005/"])
+        for measure, figure in (("metrics", 5.0), ("log", 20.0), ("counted", 1900.0), ("logged", 800.0)):
+            for sample in self.bench.figures.samples(f"watching.{measure}", "pico"):
+                self.assertAlmostEqual(sample, figure)
 
     def test_warm_up(self) -> None:
         """

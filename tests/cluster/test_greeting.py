@@ -7,12 +7,13 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError
 from twisted.internet.protocol import Factory
 
-from pico.cluster.greeting import Identification, LinkError, NodeDialer
+from pico.cluster.greeting import Identification, LinkError, NodeDialer, Once
 from pico.names import NodeId
 from pico.net.ports import listen_tcp
 from pico.testing import RecordingProtocol
-from pico.wire.link_auth import Peer, Purpose, Refusal
-from tests.cluster.support import PORT, SECRET, SceneTestCase
+from pico.wire.link_auth import Agreement, Peer, Purpose, Refusal
+from pico.wire.link_auth import Role as Side
+from tests.cluster.support import PORT, SECRET, Raw, SceneTestCase
 
 
 class DialTests(SceneTestCase):
@@ -42,6 +43,26 @@ class DialTests(SceneTestCase):
         dialler.session.close()
         self.scene.network.pump()
         self.assertEqual((len(dialler.closed), self.scene.port.links), (1, 0))
+
+    def test_first_bytes(self) -> None:
+        """
+        What comes in one piece with the other node's proof is the protocol's.
+        """
+        raw, protocol = Raw(), RecordingProtocol()
+        listen_tcp(self.scene.host, "", 1, Once(raw), setting="")
+        acceptor = Agreement(Side.ACCEPTOR, Peer(NodeId("b"), 1), (SECRET,), b"n" * 32, deadline=5.0)
+        dial = self.dialer().dial("b", 1, Purpose.LINK, lambda _: protocol)
+        self.scene.network.pump()
+        acceptor.receive_data(raw.received)
+        raw.pieces.clear()
+        self.scene.say(raw, acceptor.data_to_send())
+        acceptor.receive_data(raw.received)
+        acceptor.accept()
+        self.scene.say(raw, acceptor.data_to_send() + b"early")
+        self.assertEqual((self.successResultOf(dial).id, protocol.received), ("b", b"early"))
+        raw.transport.loseConnection()
+        self.scene.network.pump()
+        self.assertIsNotNone(protocol.lost)
 
     def test_errors(self) -> None:
         """

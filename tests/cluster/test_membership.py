@@ -1,5 +1,5 @@
 """
-Tests for :mod:`pico.cluster.membership`. How nodes find each other is tested with
+Tests for :mod:`pico.cluster.membership` and :mod:`pico.cluster.gossip_view`. How nodes find each other is tested with
 whole nodes, in ``tests/server/test_cluster.py``.
 """
 
@@ -13,7 +13,9 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, ServerFactory
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
 
+from pico.cluster.gossip_view import GossipView
 from pico.cluster.greeting import Identification, NodeDialer
 from pico.cluster.membership import EXCHANGE_TIMEOUT, MAX_EXCHANGES, Membership, MembershipSettings
 from pico.cluster.publish import LOOK, Publication
@@ -22,7 +24,8 @@ from pico.cluster.table import MemberTable
 from pico.errors import ConfigError
 from pico.gossip.limits import Limits
 from pico.gossip.stream import ExchangeProtocol
-from pico.names import DEFAULT_TENANT, EndpointKey, NodeId
+from pico.interfaces import IGossipView
+from pico.names import DEFAULT_TENANT, EndpointKey, NodeId, TenantId
 from pico.net.ports import make_client_endpoint
 from pico.net.turn import Turn
 from pico.testing import MemoryHost, MemoryNetwork, RecordingProtocol
@@ -295,3 +298,91 @@ class ExchangeTests(MembershipTestCase):
         # Nobody takes connections here.
         self.assertEqual(len(said), 1, said)
         self.assertIn("no state exchange with node a: cannot connect to 10.0.0.1:8003", said[0])
+
+
+class ViewTests(MembershipTestCase):
+    """
+    What is shown.
+    """
+
+    def setUp(self) -> None:
+        """
+        Two members that know each other.
+        """
+        super().setUp()
+        self.one, self.other = self.make("a", generation=7), self.make("b", seeds=["a"])
+        self.open(self.one, "10.0.0.1")
+        self.open(self.other, "10.0.0.2")
+        self.one.say(Fact.VERSION, "1")
+        self.one.serves(EndpointKey(DEFAULT_TENANT, "e"), 1)
+        self.network.advance(2)
+        self.one.serves(EndpointKey(DEFAULT_TENANT, "e"), 0)
+        self.network.advance(2)
+        self.view = GossipView(self.other, clock=self.host_of("b"), forget=60.0)
+
+    def test_interface(self) -> None:
+        """
+        It is what it says.
+        """
+        self.assertTrue(verifyObject(IGossipView, self.view))
+
+    def test_members(self) -> None:
+        """
+        Each with its life, and what is held of it.
+        """
+        own, a = self.view.members()
+        self.assertEqual((own.id, own.addr, own.status), ("b", "10.0.0.2:8003", "active"))
+        self.assertEqual((own.since, own.forgotten_in), (None, None))
+        self.assertEqual((a.id, a.addr, a.generation, a.status, a.deleted), ("a", "10.0.0.1:8003", 7, "active", 1))
+        self.assertEqual(a.keys, 1)
+        assert a.changed is not None and a.since is not None
+        self.assertLess(abs(a.changed - 2.0), 0.5)
+        self.assertLess(abs(a.since - 4.0), 0.5)
+        self.assertIsNone(a.forgotten_in)
+
+    def test_gone(self) -> None:
+        """
+        Of who is gone it says when he is forgotten.
+        """
+        self.one.close()
+        self.network.advance(10)
+        _, a = self.view.members()
+        self.assertEqual(a.status, "unreachable")
+        assert a.forgotten_in is not None and a.since is not None
+        self.assertAlmostEqual(a.forgotten_in + a.since, 60.0)
+
+    def test_keys(self) -> None:
+        """
+        What a node publishes and has taken back.
+        """
+        keys = self.view.keys(NodeId("a"))
+        assert keys is not None
+        shown = {key.key: (key.value, key.internal) for key in keys}
+        self.assertEqual(shown["version"], ("1", False))
+        self.assertEqual(shown["endpoint:e"], (None, False))
+        self.one.serves(EndpointKey(TenantId("t"), "e"), 2)
+        self.one.gossip.put(b"new\xff", b"\xff")
+        self.network.advance(2)
+        shown = {key.key: (key.value, key.internal) for key in self.view.keys(NodeId("a")) or ()}
+        self.assertEqual(shown["endpoint:t/e"], ("2 0", False))
+        self.assertEqual(shown["new\\xff"], ("\\xff", False))
+        self.assertIsNone(self.view.keys(NodeId("x")))
+
+    def test_not_bound(self) -> None:
+        """
+        Before it is bound there is nothing to show.
+        """
+        view = GossipView(self.make("c"), clock=self.host_of("c"), forget=60.0)
+        self.assertEqual(view.members(), [])
+        self.assertIsNone(view.keys(NodeId("c")))
+
+    def test_lives(self) -> None:
+        """
+        Whoever holds links is told which lives are over.
+        """
+        self.over.clear()
+        self.one.close()
+        again = self.make("a", generation=9)
+        self.open(again, "10.0.0.1")
+        self.network.advance(10)
+        self.assertEqual([each for each in self.over if each[0] == "a"], [("a", 8), ("a", 9)])

@@ -201,6 +201,32 @@ class RelayTests(SceneTestCase):
             self.scene.end()
             self.scene = Scene()
 
+    def test_no_notices(self) -> None:
+        """
+        Where the other node takes no notices the stream is reset, and what it was for counts as lost.
+        """
+        self.scene.tunnel(refuses=True)
+        dialler = self.scene.dial()
+        dialler.session.go_away()
+        self.scene.network.pump()
+        stream = dialler.ask(behind=b"request")
+        self.assertEqual((stream.protocol.log[-1], dialler.offered), ("lost", []))
+        self.assertEqual((self.scene.port.streams, self.scene.upstreams[0].in_flight), (0, 0))
+
+    def test_refused_behind_bytes(self) -> None:
+        """
+        A stream of a tunnel that breaks after something came of it breaks the other one, without a notice.
+        """
+        _, agent = self.scene.tunnel()
+        dialler = self.scene.dial()
+        stream = dialler.ask(behind=b"request")
+        agent.offered[0].stream.write(b"response")
+        self.scene.network.pump()
+        agent.offered[0].stream.abortConnection()
+        self.scene.network.pump()
+        self.assertEqual((stream.behind, stream.protocol.log[-1]), (b"response", "lost"))
+        self.assertEqual(dialler.offered, [])
+
     def test_tunnel_leaves(self) -> None:
         """
         When a tunnel leaves the other node is told to send no further request over its streams of HTTP; streams of

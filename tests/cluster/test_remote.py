@@ -12,7 +12,7 @@ import attrs
 from pico.cluster.greeting import Identification, NodeDialer
 from pico.cluster.link import LinkSettings
 from pico.cluster.members import Holder
-from pico.cluster.remote import Remotes, RemoteUpstream
+from pico.cluster.remote import SLICE, Remotes, RemoteUpstream
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId
 from pico.net.http.client import HTTPClientProtocol
 from pico.net.http.gateway import FailureKind
@@ -327,6 +327,18 @@ class RemotesTests(RemotesTestCase):
         self.scene.network.advance(60 + 600 + 120)
         self.assertEqual(list(self.remotes.links), [])
         self.assertIsNot(self.remotes.of(E)[0], upstream)
+
+    def test_swept_in_slices(self) -> None:
+        """
+        However many endpoints there are, all are looked at.
+        """
+        keys = [EndpointKey(DEFAULT_TENANT, f"e{number}") for number in range(2 * SLICE + 1)]
+        upstreams = [self.hold(self.holder(), key=key)[0] for key in keys]
+        self.scene.network.advance(60)
+        self.assertTrue(any(upstream.available for upstream in upstreams))
+        self.scene.network.advance(0.4)
+        self.assertFalse(any(upstream.available for upstream in upstreams))
+        self.assertEqual(list(self.remotes.links), [])
 
     def test_stopped(self) -> None:
         """

@@ -40,8 +40,8 @@ class ConvertTests(SynchronousTestCase):
             (Kind.FACTOR, ".5", 0.5),
             (
                 Kind.SEEDS,
-                "one, two.example:1, 10.0.0.1, 10.0.0.1:1, ::1, [::1], [::1]:1",
-                ("one", "two.example:1", "10.0.0.1", "10.0.0.1:1", "::1", "[::1]", "[::1]:1"),
+                "one, two.example:1, bücher.example, 10.0.0.1, 10.0.0.1:1, ::1, [::1], [::1]:1",
+                ("one", "two.example:1", "xn--bcher-kva.example", "10.0.0.1", "10.0.0.1:1", "::1", "[::1]", "[::1]:1"),
             ),
             (Kind.SECRETS, "a, b\nc\n", ("a", "b", "c")),
             (Kind.SECRETS, "", ()),

@@ -46,7 +46,7 @@ class DatagramTests(SynchronousTestCase):
             (errno.EADDRNOTAVAIL, "", FAIL, "cannot be bound for UDP: cannot assign", "cluster.gossip.bind_addr"),
         ):
             finding = judge_datagrams(Address("", 8003), OSError(number, os.strerror(number)), returning(node))
-            self.assertEqual((finding.level, finding.subject), (level, "cluster.gossip port"))
+            self.assertEqual((finding.level, finding.subject), (level, "gossip port"))
             self.assertIn(text, finding.text)
             self.assertIn(advice, finding.advice)
 

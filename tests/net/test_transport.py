@@ -197,9 +197,16 @@ class SendingAtOnceTests(SynchronousTestCase):
 
     def test_sequence_at_once(self) -> None:
         """
-        A sequence goes to the socket in one call, be it short or long.
+        A sequence goes to the socket in one call, be it short or long; its pieces may be views.
         """
-        for pieces in ([b"hello", b"world"], [bytes(20_000), b"x", bytes(20_000)], [bytes(20)] * 2000):
+        view = memoryview(bytes(30_000))
+        cases: list[list[bytes | memoryview]] = [
+            [b"hello", b"world"],
+            [bytes(20_000), b"x", bytes(20_000)],
+            [bytes(20)] * 2000,
+            [view[:5], view],
+        ]
+        for pieces in cases:
             self.begin()
             self.transport.writeSequence(iter(pieces))
             self.assertEqual((self.socket.sent, self.socket.sends), (b"".join(pieces), 1))
@@ -222,7 +229,7 @@ class SendingAtOnceTests(SynchronousTestCase):
         self.transport.write(b"hello")
         self.assertTrue(self.waiting())
         self.transport.write(b" world")
-        self.transport.writeSequence([b"!", bytes(20_000)])
+        self.transport.writeSequence([b"!", memoryview(bytes(20_000))])
         self.assertEqual((self.socket.sent, self.socket.sends), (b"hel", 1))
         self.assertIsNone(self.transport.doWrite())
         self.assertEqual(self.socket.sent, b"hello world!" + bytes(20_000))

@@ -4,6 +4,8 @@ A byte stream over a WebSocket as a transport.
 
 from __future__ import annotations
 
+from os import urandom
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
@@ -64,7 +66,7 @@ class WebSocketTransportTests(SynchronousTestCase):
         self.pipe = MemoryPipe(read_size=read_size)
         self.agent = Talker()
         self.node = node if node is not None else Talker()
-        self.agent_side = WebSocketTransport(self.agent, ByteStream(Side.CLIENT))
+        self.agent_side = WebSocketTransport(self.agent, ByteStream(Side.CLIENT, masks=urandom))
         self.node_side = WebSocketTransport(self.node, ByteStream(Side.SERVER))
         self.pipe.connect(self.agent_side, self.node_side)
 
@@ -177,7 +179,7 @@ class WebSocketTransportTests(SynchronousTestCase):
         The peer's end waits behind what is held back.
         """
         self.begin(node=Pausing())
-        stream = ByteStream(Side.CLIENT)
+        stream = ByteStream(Side.CLIENT, masks=urandom)
         self.pipe.left.write(stream.send(b"a") + stream.send(b"b") + stream.close())
         self.pipe.pump()
         self.assertEqual((self.node.received, self.node.lost), (b"a", None))
@@ -307,7 +309,7 @@ class WebSocketTransportTests(SynchronousTestCase):
         peer = HalfCloseRecordingProtocol()
         self.pipe = MemoryPipe()
         self.agent = Talker()
-        self.pipe.connect(WebSocketTransport(self.agent, ByteStream(Side.CLIENT)), peer)
+        self.pipe.connect(WebSocketTransport(self.agent, ByteStream(Side.CLIENT, masks=urandom)), peer)
         self.pipe.right.write(data)
         self.pipe.pump()
         return peer

@@ -20,7 +20,7 @@ from pico.metrics import Metrics
 from pico.names import EndpointKey, NodeId
 from pico.net.http.access_log import AccessLog, AccessLogSettings
 from pico.net.http.gateway import FailureKind
-from pico.net.http.request_ids import REQUEST_ID_LINE
+from pico.net.http.request_ids import REQUEST_ID_LINE, RequestIds
 from pico.net.http.server import ServerSettings
 from pico.proxy.headers import fate_of
 from pico.proxy.port import ProxyPort, ProxySettings
@@ -85,7 +85,7 @@ class AccessTests(SynchronousTestCase):
             recorder=Recorder(Metrics()),
             access_log=AccessLog(settings, "proxy.access"),
             node_id=NodeId("n1"),
-            chooser=random.Random(1),
+            ids=RequestIds(random.Random(1)),
         )
 
     def _client(self, host: str = "192.0.2.7") -> Peer:

@@ -20,6 +20,7 @@ from pico.metrics import Metrics
 from pico.names import EndpointKey, NodeId, TenantId
 from pico.net.deadlines import Deadlines
 from pico.net.http.access_log import AccessLog, AccessLogSettings
+from pico.net.http.request_ids import RequestIds
 from pico.net.http.server import ServerSettings
 from pico.proxy.headers import fate_of
 from pico.proxy.port import ProxyPort, ProxySettings
@@ -84,7 +85,7 @@ class DecidingTests(SynchronousTestCase):
             recorder=Recorder(Metrics()),
             access_log=AccessLog(AccessLogSettings(redaction=Redaction(()), enabled=False), "proxy.access"),
             node_id=NodeId("node"),
-            chooser=random.Random(1),
+            ids=RequestIds(random.Random(1)),
         )
 
     def ask(self, target: bytes, *lines: bytes, token: bytes = b"ours") -> tuple[int, str]:

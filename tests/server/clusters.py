@@ -58,6 +58,7 @@ class Clusters(Places):
         host: str = "",
         generation: int | None = None,
         gossip_port: int = GOSSIP,
+        max_members: int = 1000,
         **settings: object,
     ) -> Node:
         """
@@ -74,7 +75,7 @@ class Clusters(Places):
             node_id=name,
             join=join,
             secret_keys=tuple(key.decode() for key in keys),
-            gossip=Gossip(bind_addr=f"{there.address}:{gossip_port}"),
+            gossip=Gossip(bind_addr=f"{there.address}:{gossip_port}", max_members=max_members),
         )
         service = make_server(
             ServerConfig(

@@ -17,7 +17,7 @@ from pico.cluster.accept import AcceptSettings
 from pico.cluster.link import LinkSettings
 from pico.cluster.members import Holder
 from pico.config.agent import AgentConfig, Connect, ListenerConfig
-from pico.config.server import Cluster, ServerConfig
+from pico.config.server import Cluster, ServerConfig, Upstream
 from pico.interfaces import IVerifier
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId, TenantId
 from pico.net.ports import make_client_endpoint
@@ -188,6 +188,7 @@ class Nodes(Places):
         name: str,
         *,
         config: ServerConfig | None = None,
+        upstream: Upstream | None = None,
         generation: int = 1,
         keys: tuple[bytes, ...] = (KEY,),
         verifier: IVerifier | None = None,
@@ -200,7 +201,7 @@ class Nodes(Places):
         """
         host = self.network.host(name)
         secrets = tuple(key.decode() for key in keys)
-        config = config or ServerConfig(cluster=Cluster(node_id=name))
+        config = config or ServerConfig(cluster=Cluster(node_id=name), upstream=upstream or Upstream())
         cluster = msgspec.structs.replace(config.cluster, secret_keys=secrets, local_preference=preference)
         config = msgspec.structs.replace(config, cluster=cluster)
         members = StaticMembers()

@@ -12,7 +12,8 @@ from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.cluster.membership import ALONE_AFTER, JoinFailed, Replaced
-from pico.errors import ListenError
+from pico.config.server import Cluster, Gossip, Links, ServerConfig
+from pico.errors import ConfigError, ListenError
 from tests.server.clusters import Clusters
 from tests.server.nodes import KEY
 from tests.server.support import ADMIN, GOSSIP, PROXY, Service, request_bytes
@@ -466,6 +467,86 @@ class PortsTests(ClusterTestCase):
         (number,) = set(host.ports) - {PROXY, 8001, 8002}
         self.assertIn(number, host.datagram_ports)
         self.assertGreater(number, first + 9)
+
+
+class SettingsTests(ClusterTestCase):
+    """
+    What the settings change.
+    """
+
+    def test_forget(self) -> None:
+        """
+        For how long a node that cannot be reached is remembered.
+        """
+        for name in "ab":
+            self.world.start(name, *(["a"] if name == "b" else []), forget=5.0)
+        self.advance(1)
+        self.world.kill("b")
+        self.advance(4)
+        self.assert_knows("a", b="unreachable")
+        self.advance(6)
+        self.assert_knows("a")
+
+    def test_port(self) -> None:
+        """
+        Seeds without a port are looked for on the port that this node has itself.
+        """
+        self.world.start("a", gossip_port=9003)
+        self.world.start("b", "a", gossip_port=9003)
+        self.advance(1)
+        self.assert_knows("b", a="active")
+
+    def test_max_members(self) -> None:
+        """
+        How many nodes there may be, this one included.
+        """
+        self.world.start("a", max_members=2)
+        self.world.start("b", "a")
+        self.advance(1)
+        self.world.start("c", "b")
+        self.advance(2)
+        self.assert_knows("a", b="active")
+        self.assert_knows("c", a="active", b="active")
+
+    def test_packet_size(self) -> None:
+        """
+        A datagram that nothing carries is refused before anything is bound.
+        """
+        config = ServerConfig(cluster=Cluster(gossip=Gossip(max_packet_size=65_508)))
+        error = self.assertRaises(ConfigError, self.world.make_node, config)
+        self.assertEqual(str(error), "cluster.gossip.max_packet_size: UDP carries 65507 bytes at most")
+
+    def test_local_preference(self) -> None:
+        """
+        How busy a tunnel of this node may be before another node is asked.
+        """
+        for preference, elsewhere in [(2.0, True), (1000.0, False)]:
+            self.world = Clusters()
+            self.world.start("a", local_preference=preference)
+            self.world.start("b", "a")
+            self.advance(1)
+            here, there = Service(b""), Service()
+            self.world.agent_at("a", here)
+            self.world.agent_at("b", there)
+            self.advance(1)
+            for _ in range(20):
+                self.world.get_at("a")
+            self.assertEqual(there.requests > 0, elsewhere)
+
+    def test_idle_links(self) -> None:
+        """
+        How long a link is kept that nobody uses.
+        """
+        for timeout, links in [(1.0, 0), (300.0, 1)]:
+            self.world = Clusters()
+            self.world.start("a", links=Links(idle_timeout=timeout))
+            self.world.start("b", "a")
+            self.world.agent_at("b", Service())
+            self.advance(1)
+            self.assertEqual(self.body_at("a"), (200, b"hello"))
+            # The stream is kept for a minute.
+            self.advance(70)
+            self.assertEqual(self.world.number_at("a", 'pico_cluster_links{direction="out"}'), links)
 
 
 def said(events: Sequence[LogEvent], room: str) -> list[str]:

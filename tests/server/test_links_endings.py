@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pico.names import DEFAULT_TENANT, EndpointKey
 from tests.server.linked import OK, LinksTestCase
+from tests.server.nodes import LINK
 from tests.server.support import UPSTREAM, Service, request_bytes
 
 
@@ -152,6 +153,33 @@ class EndingTests(LinksTestCase):
         self.world.network.advance(2)
         self.successResultOf(stopped)
         self.assertIsNotNone(client.lost)
+
+    def test_drain_in_a_hurry(self) -> None:
+        """
+        Who asks twice waits for nothing on links, whether that is under way or only about to begin.
+        """
+        client, pending = self.world.get_at("a"), self.world.client_of("b", LINK)
+        service = self.world.nodes["b"].service
+        stopped = service.stopService()
+        assert stopped is not None
+        self.world.network.advance(5)
+        self.assertNoResult(stopped)
+        service.stopService()
+        self.world.network.pump()
+        self.successResultOf(stopped)
+        self.assertIsNotNone(pending.lost)
+        self.assertEqual((client.status, client.error), (502, "upstream unreachable"))
+
+    def test_drain_and_who_has_just_connected(self) -> None:
+        """
+        At the end of a drain nobody is left who has connected for a link.
+        """
+        pending = self.world.client_of("b", LINK)
+        stopped = self.world.nodes["b"].service.stopService()
+        assert stopped is not None
+        self.successResultOf(stopped)
+        self.world.network.pump()
+        self.assertIsNotNone(pending.lost)
 
     def test_agent_leaves(self) -> None:
         """

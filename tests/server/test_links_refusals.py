@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 from pico.cluster.accept import AcceptSettings
-from pico.config.server import Cluster, ServerConfig, Upstream
+from pico.config.server import Upstream
 from pico.names import DEFAULT_TENANT, EndpointKey
 from tests.server.linked import OK, LinksTestCase
 from tests.server.nodes import LINK
@@ -56,7 +56,7 @@ class RefusalTests(LinksTestCase):
         Let the only tunnel at b carry as many streams as it may.
         """
         self.world.kill("b")
-        self.world.start("b", config=ServerConfig(cluster=Cluster(node_id="b"), upstream=Upstream(max_streams=1)))
+        self.world.start("b", upstream=Upstream(max_streams=1))
         self.agent.stopService()
         self.world.agent_at("b", Service(b""))
         self.world.get_at("b")

@@ -54,7 +54,8 @@ class SessionTests(SystemTestCase):
         A port that is taken is one line that names it and its setting, and exit status 1.
         """
         node = self.scene.node()
-        result = pico("server", f"--proxy.bind-addr=127.0.0.1:{node.proxy}", "--admin.bind-addr=127.0.0.1:0")
+        others = [f"--{name}.bind-addr=127.0.0.1:0" for name in ("upstream", "admin", "cluster.gossip")]
+        result = pico("server", f"--proxy.bind-addr=127.0.0.1:{node.proxy}", *others)
         self.assertEqual(result.returncode, 1)
         self.assertEqual(
             result.stderr.splitlines()[-1],
@@ -64,12 +65,12 @@ class SessionTests(SystemTestCase):
 
     def test_wrong_use(self) -> None:
         """
-        Wrong use is exit status 2 with a hint, a wrong setting 1 with its name.
+        Wrong use is exit status 2 with a hint, or with the name of the flag whose value is wrong.
         """
         for arguments, status, text in [
             (["serve"], 2, "Did you mean 'server'"),
             (["server", "--proxy.bind-adr=:1"], 2, "--proxy.bind-addr"),
-            (["server", "--proxy.bind-addr=nonsense"], 1, "--proxy.bind-addr"),
+            (["server", "--proxy.bind-addr=nonsense"], 2, "--proxy.bind-addr"),
             (["agent"], 2, "--endpoints"),
             (["agent", "--endpoints=x"], 2, "my-endpoint/localhost:4000"),
             (["agent", "http", "e", "nonsense"], 2, "nonsense"),

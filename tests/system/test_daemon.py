@@ -490,7 +490,7 @@ class UnitTests(DaemonTestCase):
         self.assertEqual((unit["Type"], unit["NotifyAccess"]), (["notify"], ["main"]))
         systemd = self.systemd(*ports)
         config = self.scene.directory / "pico.yaml"
-        config.write_text((_UNITS.parent / "pico.yaml").read_text())
+        config.write_text((_UNITS.parent / "pico.yaml").read_text().replace('":8003"', '"127.0.0.1:0"'))
         program = systemd.start("node", self.command(unit, config), watchdog=0.5)
         systemd.wait_for("READY=1")
         systemd.wait_for("WATCHDOG=1")

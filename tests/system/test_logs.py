@@ -196,7 +196,7 @@ class FormatTests(SystemTestCase):
                 theirs.close()
                 text = ours.makefile("rb").read().decode()
             if form == "text":
-                self.assertRegex(text, r"\A<6>server:       pico node \w+ ready: ")
+                self.assertRegex(text, r"(?m)^<6>server:       pico node \w+ ready: ")
                 self.assertRegex(text, r"\n<4>proxy\.access: GET /x 502 nobody ")
                 self.assertTrue(all(line[:3] in ("<6>", "<4>") for line in text.splitlines()), text)
             else:

@@ -5,7 +5,6 @@ What operators see of a cluster: three nodes as processes, asked through each ot
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 from typing import Any
@@ -176,7 +175,7 @@ class RedundantAgentTests(ClusterTestCase):
         self.wait_until_served(*nodes)
         lost, kept = holding()
         (third,) = (node for node in nodes if node not in (lost, kept))
-        os.kill(lost.program.pid, signal.SIGKILL)
+        lost.program.kill()
         self.assertTrue(self.is_served(kept))
         eventually(lambda: holding() in ([kept, third], [third, kept]), "the lost tunnel at the third node")
         self.wait_until_served(kept, third)

@@ -7,7 +7,7 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol as Shape
 from typing import cast
 
@@ -41,7 +41,7 @@ class Transport(StreamTransport, Shape):
 
     protocol: IProtocol
 
-    def writeSequence(self, data: list[bytes], /) -> None: ...
+    def writeSequence(self, data: Iterable[bytes | memoryview], /) -> None: ...
     def stopProducing(self) -> None: ...
 
 

@@ -115,11 +115,11 @@ class Carrier:
                 self.producer_paused = True
                 self.producer.pauseProducing()
 
-    def writeSequence(self, iovec: Iterable[bytes]) -> None:
+    def writeSequence(self, iovec: Iterable[bytes | memoryview]) -> None:
         """
-        Never used.
+        Take bytes in several pieces.
         """
-        raise NotImplementedError
+        self.write(b"".join(iovec))
 
     def loseConnection(self) -> None:
         """

@@ -13,6 +13,7 @@ import json
 import random
 from collections.abc import Iterable, Iterator
 from functools import cache
+from os import urandom
 from pathlib import Path
 
 import attrs
@@ -158,7 +159,7 @@ def as_agent(pieces: Iterable[bytes], key: bytes, ended: bool) -> Heard:
             elif not isinstance(event, EndOfMessage):
                 raise AssertionError(event)
         if client.switched:
-            heard.take(ByteStream(Side.CLIENT), with_leftover(client.take_leftover(), arriving), ended)
+            heard.take(ByteStream(Side.CLIENT, masks=urandom), with_leftover(client.take_leftover(), arriving), ended)
     if not client.switched and client.receive_eof():
         raise AssertionError("the answer was cut off")
     return heard

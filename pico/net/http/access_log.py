@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import cast
+from typing import Final, cast
 
 import attrs
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
@@ -18,20 +18,21 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from pico.log.escape import cut, text_of
 from pico.log.levels import Threshold
 from pico.log.lines import RECORD
-from pico.log.records import COMPLETE, AccessRecord
+from pico.log.records import AccessRecord
 from pico.log.redaction import Names, Redaction
+from pico.log.text import COMPLETE, request_text
 from pico.net.http.exchange import Exchange
 from pico.wire.http1.headers import Header
 
 #: Characters of a path and of a header's value that are written, of a method, and header lines of one message.
-MAX_PATH = 2048
-MAX_VALUE = 512
-MAX_METHOD = 32
-MAX_HEADERS = 64
+MAX_PATH: Final = 2048
+MAX_VALUE: Final = 512
+MAX_METHOD: Final = 32
+MAX_HEADERS: Final = 64
 
 #: Bytes of a header's value that are looked at. A secret is hidden before the value is cut, so that no end of one that
 #: was recognised by what follows is left.
-_LOOK = 8192
+_LOOK: Final = 8192
 
 
 class HeaderChoice:
@@ -162,8 +163,8 @@ class AccessLog:
         failure = exchange.failure
         return AccessRecord(
             client=parties.client,
-            method=cut(head.method.decode("ascii"), MAX_METHOD),
-            path=cut(settings.redaction.text(text_of(head.path)), MAX_PATH),
+            method=_method_of(exchange),
+            path=self._path(exchange),
             status=exchange.status,
             endpoint=parties.endpoint,
             tunnel=parties.tunnel,
@@ -173,7 +174,7 @@ class AccessLog:
             response_bytes=exchange.bytes_out,
             head_seconds=round(exchange.responded - exchange.started, 6) if exchange.responded else None,
             seconds=round(now - exchange.started, 6),
-            retries=exchange.sends - 1 if exchange.sends else 0,
+            retries=max(0, exchange.sends - 1),
             ended=COMPLETE if failure is None else failure.value,
             request_id=exchange.request_id.decode("ascii"),
             request_headers=self._headers(head.headers, settings.request_headers) if self._any_headers else None,
@@ -183,6 +184,31 @@ class AccessLog:
                 else None
             ),
         )
+
+    def text(self, exchange: Exchange, now: float, parties: Parties) -> str:
+        """
+        Make the text of an exchange, which is that of its record; see :meth:`write`.
+        """
+        if self._any_headers:
+            return str(self.record(exchange, now, parties))
+        failure = exchange.failure
+        return request_text(
+            _method_of(exchange),
+            self._path(exchange),
+            exchange.status,
+            parties.endpoint,
+            parties.client,
+            now - exchange.started,
+            exchange.bytes_out,
+            max(0, exchange.sends - 1),
+            COMPLETE if failure is None else failure.value,
+            exchange.request_id.decode("ascii"),
+            None,
+            None,
+        )
+
+    def _path(self, exchange: Exchange) -> str:
+        return cut(self._settings.redaction.text(text_of(exchange.head.path)), MAX_PATH)
 
     def _headers(self, headers: Sequence[Header], choice: HeaderChoice) -> Mapping[str, list[str]] | None:
         if not choice:
@@ -219,4 +245,8 @@ class _Ended:
         return self._log.record(self._exchange, self._now, self._parties(self._exchange))
 
     def __str__(self) -> str:
-        return str(self.record())
+        return self._log.text(self._exchange, self._now, self._parties(self._exchange))
+
+
+def _method_of(exchange: Exchange) -> str:
+    return cut(exchange.head.method.decode("ascii"), MAX_METHOD)

@@ -7,20 +7,21 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Sequence
+from typing import Final
 
 import attrs
 
 from pico.net.http.request_ids import REQUEST_ID_LINE
 from pico.wire.http1.head import REASONS
 
-_JSON = (b"Content-Type: application/json", b"X-Content-Type-Options: nosniff")
-_HTML = (
+_JSON: Final = (b"Content-Type: application/json", b"X-Content-Type-Options: nosniff")
+_HTML: Final = (
     b"Content-Type: text/html; charset=utf-8",
     b"X-Content-Type-Options: nosniff",
     b"Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'",
 )
 
-_PAGE = """<!doctype html>
+_PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{status} {reason}</title>
 <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:15vh auto;padding:0 1rem;color:#222}}

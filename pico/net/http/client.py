@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IPushProducer, ITransport
 from twisted.python.failure import Failure
@@ -56,9 +56,9 @@ class Use(enum.Enum):
     CLOSED = "gone"
 
 
-_IDLE = Use.IDLE
-_BUSY = Use.BUSY
-_CLOSED = Use.CLOSED
+_IDLE: Final[Use] = Use.IDLE
+_BUSY: Final[Use] = Use.BUSY
+_CLOSED: Final[Use] = Use.CLOSED
 
 
 class HTTPClientProtocol:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pico.net.http.answers import Answer
 from pico.net.http.gateway import Backend, FailureKind, Gateway, RequestForm
@@ -29,13 +29,13 @@ from pico.wire.http1.headers import Header, Role
 if TYPE_CHECKING:
     from pico.net.http.client import HTTPClientProtocol
 
-IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
+IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 
 #: Seconds that a response may pause when its client has half-closed: a client that is gone altogether looks the same.
-HALF_CLOSED_IDLE = 30.0
+HALF_CLOSED_IDLE: Final = 30.0
 
 #: What the access record says of a request whose client did not wait for the answer.
-STATUS_CLIENT_GONE = 499
+STATUS_CLIENT_GONE: Final = 499
 
 
 class Stage(enum.Enum):
@@ -50,10 +50,10 @@ class Stage(enum.Enum):
     ENDED = "over"
 
 
-_CONNECTING = Stage.CONNECTING
-_WAITING = Stage.WAITING
-_RESPONDING = Stage.RESPONDING
-_ENDED = Stage.ENDED
+_CONNECTING: Final[Stage] = Stage.CONNECTING
+_WAITING: Final[Stage] = Stage.WAITING
+_RESPONDING: Final[Stage] = Stage.RESPONDING
+_ENDED: Final[Stage] = Stage.ENDED
 
 
 class Exchange:

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from pico.wire.http1.headers import Header
 
-_WEIGHT_OF_NOTHING = re.compile(rb"q=0(\.0{0,3})?")
+_WEIGHT_OF_NOTHING: Final = re.compile(rb"q=0(\.0{0,3})?")
 
 #: Fields that speak of one connection, and those that the cores write themselves.
-HOP_BY_HOP = frozenset(
+HOP_BY_HOP: Final = frozenset(
     {
         b"connection",
         b"content-length",

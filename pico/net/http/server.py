@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import cast
+from typing import Final, cast
 
 import attrs
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IProtocol, IPushProducer, ITransport
@@ -31,7 +31,7 @@ from pico.wire.http1.limits import DEFAULT_LIMITS, Limits
 from pico.wire.http1.server import ServerConnection
 
 #: Seconds for the first request of a connection, once connections are to be closed.
-FIRST_REQUEST = 0.25
+FIRST_REQUEST: Final = 0.25
 
 
 @attrs.frozen
@@ -77,12 +77,12 @@ class Pause(enum.IntFlag):
     EXCHANGE = 2
 
 
-_IDLE = Phase.IDLE
-_HEAD = Phase.HEAD
-_EXCHANGE = Phase.EXCHANGE
-_LINGER = Phase.LINGER
-_SWITCHED = Phase.SWITCHED
-_CLOSED = Phase.CLOSED
+_IDLE: Final[Phase] = Phase.IDLE
+_HEAD: Final[Phase] = Phase.HEAD
+_EXCHANGE: Final[Phase] = Phase.EXCHANGE
+_LINGER: Final[Phase] = Phase.LINGER
+_SWITCHED: Final[Phase] = Phase.SWITCHED
+_CLOSED: Final[Phase] = Phase.CLOSED
 
 
 class HTTPServerProtocol:

@@ -31,6 +31,7 @@ class Tallies:
         """
         :param labels: what tells tallies apart; their values must come from a bounded set.
         """
+        self.counting = metrics.counting
         self._tallies: dict[tuple[str, ...], Tally] = {}
         metrics.gauges(
             f"{prefix}_requests_in_flight",
@@ -88,6 +89,7 @@ class Tally:
     """
 
     __slots__ = (
+        "_counting",
         "_failures",
         "_labels",
         "_latencies",
@@ -99,6 +101,7 @@ class Tally:
     )
 
     def __init__(self, families: Tallies, labels: tuple[str, ...]) -> None:
+        self._counting = families.counting
         self._labels = labels
         self._series: dict[tuple[int, bytes], _Series] = {}
         self._totals: Children[Number] = families.totals
@@ -125,6 +128,8 @@ class Tally:
         :param bytes_in: of its request's body, ``bytes_out`` of its response's.
         """
         self.in_flight -= 1
+        if not self._counting:
+            return
         series = self._series.get((status, method))
         if series is None:
             series = self._new_series(status, method)

@@ -5,6 +5,7 @@ What the HTTP protocols need of a transport.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer, ITransport
 from twisted.protocols.policies import ProtocolWrapper
@@ -43,7 +44,7 @@ def hand_over(transport: IStreamTransport, protocol: IProtocol) -> None:
 
 
 #: Pieces below so many bytes are joined rather than written one by one.
-JOINED = 16_384
+JOINED: Final = 16_384
 
 
 def write_all(transport: IStreamTransport, pieces: Sequence[bytes]) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import enum
 import re
+from typing import Final
 
 from pico.errors import RemoteProtocolError
 from pico.wire.http1.events import END, Data, EndOfMessage, Event
@@ -14,7 +15,7 @@ from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
 
 # chunk-size [ chunk-ext ]; of an extension only its characters are checked, for nobody reads it.
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+_CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
 
 class _Expect(enum.Enum):
@@ -24,9 +25,9 @@ class _Expect(enum.Enum):
     TRAILERS = "the trailers"
 
 
-_SIZE = _Expect.SIZE
-_DATA = _Expect.DATA
-_END = _Expect.END
+_SIZE: Final = _Expect.SIZE
+_DATA: Final = _Expect.DATA
+_END: Final = _Expect.END
 
 
 class ChunkedReader:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from typing import Final
 
 from pico.errors import LocalProtocolError, RemoteProtocolError
 from pico.wire.http1.body import ChunkedReader
@@ -40,18 +41,18 @@ class Writing(enum.Enum):
     CHUNKED = "a body in chunks"
 
 
-_R_IDLE = Reading.IDLE
-_R_HEAD = Reading.HEAD
-_R_LENGTH = Reading.LENGTH
-_R_CHUNKED = Reading.CHUNKED
-_R_EOF = Reading.EOF
-_R_DEAD = Reading.DEAD
-_W_HEAD = Writing.HEAD
-_W_LENGTH = Writing.LENGTH
-_W_CHUNKED = Writing.CHUNKED
+_R_IDLE: Final[Reading] = Reading.IDLE
+_R_HEAD: Final[Reading] = Reading.HEAD
+_R_LENGTH: Final[Reading] = Reading.LENGTH
+_R_CHUNKED: Final[Reading] = Reading.CHUNKED
+_R_EOF: Final[Reading] = Reading.EOF
+_R_DEAD: Final[Reading] = Reading.DEAD
+_W_HEAD: Final[Writing] = Writing.HEAD
+_W_LENGTH: Final[Writing] = Writing.LENGTH
+_W_CHUNKED: Final[Writing] = Writing.CHUNKED
 
 #: Methods whose requests carry a Content-Length even without a body (RFC 9110 section 8.6).
-_WITH_LENGTH = frozenset({b"POST", b"PUT", b"PATCH"})
+_WITH_LENGTH: Final = frozenset({b"POST", b"PUT", b"PATCH"})
 
 
 class ClientConnection:

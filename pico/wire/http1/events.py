@@ -5,6 +5,7 @@ What the connections report. Events are read-only; they are not frozen because m
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 import attrs
 
@@ -110,6 +111,6 @@ class Failed:
 
 
 #: The end of a message without trailers; one object for all of them.
-END = EndOfMessage([])
+END: Final = EndOfMessage([])
 
 Event = RequestHead | ResponseHead | Data | EndOfMessage | Failed

@@ -8,28 +8,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from pico.errors import RemoteProtocolError
 from pico.wire.http1.events import Framing, RequestHead, ResponseHead
 from pico.wire.http1.headers import Header, HeaderCache, is_authority
 from pico.wire.http1.limits import Limits
 
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21\x22\x24-\x7e]+) HTTP/(\d)\.(\d)")
-_STATUS_LINE = re.compile(rb"HTTP/(\d)\.(\d) ([1-9]\d\d)(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?")
-_ABSOLUTE = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE)
-_DIGITS = re.compile(rb"\d{1,19}")
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21\x22\x24-\x7e]+) HTTP/(\d)\.(\d)")
+_STATUS_LINE: Final = re.compile(rb"HTTP/(\d)\.(\d) ([1-9]\d\d)(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?")
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE)
+#: Digits of a Content-Length at most.
+_MAX_DIGITS: Final = 19
+_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+#: The methods of nearly all requests, and what a target is made of.
+_METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"})
+_TARGET_BYTES: Final = bytes({*range(0x21, 0x7F)} - {0x23})
 
 #: What a request can begin with (RFC 9110 section 5.6.2).
-METHOD_BYTES = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+METHOD_BYTES: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 #: Words of Connection that are not names of headers to take away.
-_USUAL = frozenset({b"close", b"keep-alive", b"upgrade", b"te"})
+_USUAL: Final = frozenset({b"close", b"keep-alive", b"upgrade", b"te"})
 
-_NONE = Framing.NONE
-_LENGTH = Framing.LENGTH
-_CHUNKED = Framing.CHUNKED
-_EOF = Framing.EOF
+_NONE: Final[Framing] = Framing.NONE
+_LENGTH: Final[Framing] = Framing.LENGTH
+_CHUNKED: Final[Framing] = Framing.CHUNKED
+_EOF: Final[Framing] = Framing.EOF
 
 REASONS: dict[int, bytes] = {
     100: b"Continue",
@@ -78,14 +84,8 @@ def parse_request(head: bytes, cache: HeaderCache, limits: Limits) -> RequestHea
     line, _, section = head.partition(b"\r\n")
     if len(line) > limits.start_line:
         raise RemoteProtocolError(414, "request line too long")
-    match = _REQUEST_LINE.fullmatch(line)
-    if match is None:
-        raise RemoteProtocolError(400, "malformed request line")
-    method, target, major, minor = match.groups()
-    if major != b"1":
-        raise RemoteProtocolError(505, "HTTP version not supported")
-    version = 10 if minor == b"0" else 11
-    if section.count(b"\r\n") >= limits.headers:
+    method, target, version = _request_line(line)
+    if len(section) >= 2 * limits.headers and section.count(b"\r\n") >= limits.headers:
         raise RemoteProtocolError(431, "too many headers")
     fields = cache.fields(section)
     host = fields.host
@@ -137,6 +137,27 @@ def parse_request(head: bytes, cache: HeaderCache, limits: Limits) -> RequestHea
     )
 
 
+def _request_line(line: bytes) -> tuple[bytes, bytes, int]:
+    """
+    Read a request line.
+
+    :return: method, target and version.
+    """
+    # What nearly all lines are is seen without looking at each byte by itself.
+    words = line.split(b" ")
+    if len(words) == 3 and words[2] == b"HTTP/1.1" and words[0] in _METHODS:
+        target = words[1]
+        if target and not target.translate(None, _TARGET_BYTES):
+            return words[0], target, 11
+    match = _REQUEST_LINE.fullmatch(line)
+    if match is None:
+        raise RemoteProtocolError(400, "malformed request line")
+    method, target, major, minor = match.groups()
+    if major != b"1":
+        raise RemoteProtocolError(505, "HTTP version not supported")
+    return method, target, 10 if minor == b"0" else 11
+
+
 def _other_form(method: bytes, target: bytes, host: bytes | None) -> tuple[bytes, bytes | None]:
     """
     Read a target that is not a path (RFC 9112 section 3.2).
@@ -176,7 +197,7 @@ def parse_response(head: bytes, cache: HeaderCache, limits: Limits, method: byte
     """
     line, _, section = head.partition(b"\r\n")
     version, status, reason = _USUAL_STATUS.get(line) or _status(line, limits)
-    if section.count(b"\r\n") >= limits.headers:
+    if len(section) >= 2 * limits.headers and section.count(b"\r\n") >= limits.headers:
         raise RemoteProtocolError(502, "too many headers")
     fields = cache.fields(section)
     content_length = 0
@@ -229,7 +250,9 @@ def _status(line: bytes, limits: Limits) -> tuple[int, int, bytes]:
 
 
 #: The status lines of nearly all responses, read already.
-_USUAL_STATUS = {b"HTTP/1.1 %d %b" % (status, reason): (11, status, reason) for status, reason in REASONS.items()}
+_USUAL_STATUS: Final = {
+    b"HTTP/1.1 %d %b" % (status, reason): (11, status, reason) for status, reason in REASONS.items()
+}
 
 
 def parse_trailers(lines: Sequence[bytes], cache: HeaderCache, status: int) -> list[Header]:
@@ -250,7 +273,7 @@ def parse_trailers(lines: Sequence[bytes], cache: HeaderCache, status: int) -> l
     return trailers
 
 
-_NO_TRAILER = frozenset(
+_NO_TRAILER: Final = frozenset(
     {
         b"authorization",
         b"cache-control",
@@ -269,7 +292,7 @@ _NO_TRAILER = frozenset(
 
 
 def _content_length(value: bytes, status: int) -> int:
-    if _DIGITS.fullmatch(value) is None:
+    if not value.isdigit() or len(value) > _MAX_DIGITS:
         raise RemoteProtocolError(status, "malformed Content-Length")
     return int(value)
 

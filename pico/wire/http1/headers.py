@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 
@@ -30,7 +31,7 @@ class Role(enum.IntEnum):
     UPGRADE = 6
 
 
-_ROLES = {
+_ROLES: Final = {
     b"host": Role.HOST,
     b"content-length": Role.CONTENT_LENGTH,
     b"transfer-encoding": Role.TRANSFER_ENCODING,
@@ -60,21 +61,21 @@ class Header:
 
 
 # token ":" OWS field-value OWS. A field value is visible characters, spaces, tabs and obs-text; folding is not in it.
-_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
+_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
 
-_VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
+_VALUE: Final = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
 
-_AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::\d{0,5})?")
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_AUTHORITY: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::\d{0,5})?")
+_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 #: Longer sections are unlikely to come again.
-_MAX_SECTION = 2048
+_MAX_SECTION: Final = 2048
 
 #: Longer lines are unlikely to come again.
-_MAX_KEPT = 256
+_MAX_KEPT: Final = 256
 
 #: Names whose values are secrets, or another one each time: these lines are not kept.
-_NOT_KEPT = re.compile(
+_NOT_KEPT: Final = re.compile(
     rb"authorization|cookie|token|secret|key|password|credential|request-id|correlation-id|traceparent"
 )
 
@@ -209,7 +210,7 @@ class HeaderCache:
         if self._apart and section.startswith(self._apart):
             line, _, rest = section.partition(b"\r\n")
             value = line[len(self._apart) :].strip(b" \t")
-            if _VALUE.fullmatch(value) is None:
+            if not value.isalnum() and _VALUE.fullmatch(value) is None:
                 raise RemoteProtocolError(400, _fault(line))
             return self._whole(rest).led_by(Header(self._apart_name, value, line, 0, self._apart_tag))
         return self._whole(section)

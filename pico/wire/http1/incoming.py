@@ -5,6 +5,7 @@ The reading half that both connections share: collecting a head, and handing out
 from __future__ import annotations
 
 from operator import itemgetter
+from typing import Final
 
 from pico.errors import RemoteProtocolError
 from pico.wire.http1.head import METHOD_BYTES, fault_in_part
@@ -79,4 +80,4 @@ class HeadCollector:
         return RemoteProtocolError(status if requests else 502, reason)
 
 
-_place = itemgetter(0)
+_place: Final = itemgetter(0)

@@ -4,6 +4,8 @@ What a message head, a chunk and a trailer section may be.
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 
@@ -31,4 +33,4 @@ class Limits:
 
 
 #: What is safe for a port that everybody can reach.
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS: Final = Limits()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from typing import Final
 
 from pico.errors import LocalProtocolError, RemoteProtocolError
 from pico.wire.http1.body import ChunkedReader
@@ -42,19 +43,19 @@ class Writing(enum.Enum):
     SWITCHED = "nothing, it is another protocol's"
 
 
-_R_HEAD = Reading.HEAD
-_R_LENGTH = Reading.LENGTH
-_R_CHUNKED = Reading.CHUNKED
-_R_ENDED = Reading.ENDED
-_R_DEAD = Reading.DEAD
-_W_HEAD = Writing.HEAD
-_W_LENGTH = Writing.LENGTH
-_W_CHUNKED = Writing.CHUNKED
-_W_EOF = Writing.EOF
-_W_NOTHING = Writing.NOTHING
-_W_ENDED = Writing.ENDED
+_R_HEAD: Final[Reading] = Reading.HEAD
+_R_LENGTH: Final[Reading] = Reading.LENGTH
+_R_CHUNKED: Final[Reading] = Reading.CHUNKED
+_R_ENDED: Final[Reading] = Reading.ENDED
+_R_DEAD: Final[Reading] = Reading.DEAD
+_W_HEAD: Final[Writing] = Writing.HEAD
+_W_LENGTH: Final[Writing] = Writing.LENGTH
+_W_CHUNKED: Final[Writing] = Writing.CHUNKED
+_W_EOF: Final[Writing] = Writing.EOF
+_W_NOTHING: Final[Writing] = Writing.NOTHING
+_W_ENDED: Final[Writing] = Writing.ENDED
 
-_STATUS_LINES = {status: b"HTTP/1.1 %d %s" % (status, reason) for status, reason in REASONS.items()}
+_STATUS_LINES: Final = {status: b"HTTP/1.1 %d %s" % (status, reason) for status, reason in REASONS.items()}
 
 
 class ServerConnection:

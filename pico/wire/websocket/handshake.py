@@ -11,19 +11,20 @@ import hashlib
 import hmac
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from typing import Final
 
 from pico.errors import RemoteProtocolError
 from pico.wire.http1.events import Framing, RequestHead, ResponseHead
 from pico.wire.http1.headers import Header
 
 #: The value of Upgrade.
-PROTOCOL = b"websocket"
+PROTOCOL: Final = b"websocket"
 
 #: Bytes of a key before it is encoded.
-KEY_SIZE = 16
+KEY_SIZE: Final = 16
 
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_VERSION = b"13"
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_VERSION: Final = b"13"
 
 #: What a refusal with this status must tell besides (RFC 6455 section 4.2.2, RFC 9110 section 15.5).
 _REFUSALS: dict[int, list[bytes]] = {

@@ -19,23 +19,24 @@ from __future__ import annotations
 
 import enum
 import struct
+from typing import Final
 
 #: Version and type, flags, stream id, length.
-HEADER = struct.Struct("!HHII")
-HEADER_SIZE = HEADER.size
+HEADER: Final = struct.Struct("!HHII")
+HEADER_SIZE: Final = HEADER.size
 
-DATA = 0
-WINDOW = 1
-PING = 2
-GO_AWAY = 3
+DATA: Final = 0
+WINDOW: Final = 1
+PING: Final = 2
+GO_AWAY: Final = 3
 
-SYN = 1
-ACK = 2
-FIN = 4
-RST = 8
+SYN: Final = 1
+ACK: Final = 2
+FIN: Final = 4
+RST: Final = 8
 
 #: What either side may send on a new stream before it has heard anything of it.
-INITIAL_WINDOW = 262_144
+INITIAL_WINDOW: Final = 262_144
 
 
 class GoAwayCode(enum.IntEnum):

@@ -4,6 +4,8 @@ What a session allows, to its peer and to us.
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 
@@ -39,4 +41,4 @@ class Limits:
 
 
 #: What is safe for a node with thousands of tunnels.
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS: Final = Limits()

@@ -14,14 +14,16 @@ Invariants:
 
 from __future__ import annotations
 
+from typing import Final
+
 from pico.wire.yamux.events import QueueDrained
 from pico.wire.yamux.frames import DATA, FIN, HEADER, HEADER_SIZE, WINDOW
 from pico.wire.yamux.stream import State, Step, Stream
 
-_pack = HEADER.pack
-_ENDING = State.ENDING
-_LAST_ENDING = State.LAST_ENDING
-_RESET = State.RESET
+_pack: Final = HEADER.pack
+_ENDING: Final[State] = State.ENDING
+_LAST_ENDING: Final[State] = State.LAST_ENDING
+_RESET: Final[State] = State.RESET
 
 
 class Outbound:
@@ -64,19 +66,19 @@ class Outbound:
         self.control = []
         self.ready = []
 
-    def take(self, limit: int) -> bytes:
+    def take(self, limit: int) -> list[bytes | memoryview]:
         """
-        Take frames, joined, until ``limit`` bytes have been reached or nothing more may be sent.
+        Take frames, in pieces that follow each other, until ``limit`` bytes have been reached or nothing more may be
+        sent.
         """
         if self.acks:
             self._send_acks()
         control = self.control
         ready = self.ready
         if not ready:
-            if not control:
-                return b""
-            self.control = []
-            return b"".join(control)
+            if control:
+                self.control = []
+            return [*control]
         out: list[bytes | memoryview] = [*control]
         if control:
             self.control = []
@@ -120,10 +122,10 @@ class Outbound:
                         self.finished.append(stream)
                 if total >= limit:
                     self.ready = ready[position:] + again
-                    return b"".join(out)
+                    return out
             if not again:
                 self.ready = again
-                return b"".join(out)
+                return out
             ready = again
             again = []
 

@@ -4,7 +4,9 @@ Pings both ways: the round-trip time from ours, a rate limit on the peer's.
 
 from __future__ import annotations
 
-_VALUES = 0xFFFF_FFFF
+from typing import Final
+
+_VALUES: Final = 0xFFFF_FFFF
 
 
 class Pings:

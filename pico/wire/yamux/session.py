@@ -18,6 +18,7 @@ import enum
 from collections.abc import Mapping
 from itertools import chain
 from operator import attrgetter
+from typing import Final
 
 from pico.errors import LocalProtocolError, RemoteProtocolError, TunnelBusy, TunnelError
 from pico.wire.yamux.events import (
@@ -62,23 +63,23 @@ class Role(enum.Enum):
     SERVER = 2
 
 
-_pack = HEADER.pack
-_unpack_from = HEADER.unpack_from
-_unconsumed = attrgetter("unconsumed")
+_pack: Final = HEADER.pack
+_unpack_from: Final = HEADER.unpack_from
+_unconsumed: Final = attrgetter("unconsumed")
 
-_OPEN = State.OPEN
-_ENDING = State.ENDING
-_LOCAL_ENDED = State.LOCAL_ENDED
-_REMOTE_ENDED = State.REMOTE_ENDED
-_LAST_ENDING = State.LAST_ENDING
-_CLOSED = State.CLOSED
-_RESET = State.RESET
-_UNACKED = Opening.UNACKED
-_OFFERED = Opening.OFFERED
-_AGREED = Opening.AGREED
+_OPEN: Final[State] = State.OPEN
+_ENDING: Final[State] = State.ENDING
+_LOCAL_ENDED: Final[State] = State.LOCAL_ENDED
+_REMOTE_ENDED: Final[State] = State.REMOTE_ENDED
+_LAST_ENDING: Final[State] = State.LAST_ENDING
+_CLOSED: Final[State] = State.CLOSED
+_RESET: Final[State] = State.RESET
+_UNACKED: Final[Opening] = Opening.UNACKED
+_OFFERED: Final[Opening] = Opening.OFFERED
+_AGREED: Final[Opening] = Opening.AGREED
 
 #: A window grows when it is used up in fewer round trips than this.
-_GROW_WITHIN = 4
+_GROW_WITHIN: Final = 4
 
 
 class Session:
@@ -394,20 +395,25 @@ class Session:
 
     def data_to_send(self, limit: int = 262_144) -> bytes:
         """
-        Take the next frames, joined: what is due of the session, then data of the streams in turns of one
-        frame.
+        Take the next frames: what is due of the session, then data of the streams in turns of one frame.
 
         To be called until it returns nothing; :meth:`take_sent` then tells what became of it.
 
         :param limit: no frame is begun once so many bytes have been reached.
         """
+        return b"".join(self.pieces_to_send(limit))
+
+    def pieces_to_send(self, limit: int = 262_144) -> list[bytes | memoryview]:
+        """
+        Take the next frames like :meth:`data_to_send`, in pieces that follow each other: payload is not copied.
+        """
         out = self._out
-        data = out.take(limit)
+        pieces = out.take(limit)
         if out.finished:
             for stream in out.finished:
                 if stream.state is _CLOSED:
                     self._forget(stream)
-        return data
+        return pieces
 
     def take_sent(self) -> list[SentEvent]:
         """

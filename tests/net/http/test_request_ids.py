@@ -10,7 +10,7 @@ import random
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.net.http.answers import error_answer
-from pico.net.http.request_ids import make_id, received_id
+from pico.net.http.request_ids import RequestIds, received_id
 from tests.heads import request_head
 
 RECEIVED = [
@@ -18,6 +18,8 @@ RECEIVED = [
     ([b"X-Request-Id: abc"], b"abc"),
     ([b"x-request-ID:   0af7-651916cd.43dd_84~48:eb/21+1=@  "], b"0af7-651916cd.43dd_84~48:eb/21+1=@"),
     ([b"X-Request-Id: " + b"x" * 128], b"x" * 128),
+    ([b"X-Request-Id: " + b"-" * 128], b"-" * 128),
+    ([b"X-Request-Id: " + b"-" * 129], b""),
     ([b"X-Request-Id: " + b"x" * 129], b""),
     ([b"X-Request-Id:"], b""),
     ([b"X-Request-Id: a b"], b""),
@@ -50,11 +52,12 @@ class RequestIdTests(SynchronousTestCase):
 
     def test_made(self) -> None:
         """
-        Ids that are made up are such as would be kept, and no two of them are the same.
+        Ids that are made up are such as would be kept, and no two of them are the same; two processes have none in
+        common.
         """
-        chooser = random.Random(1)
-        made = [make_id(chooser) for _ in range(1000)]
-        self.assertEqual(len(set(made)), 1000)
+        made = [ids.make() for ids in (RequestIds(random.Random(1)), RequestIds(random.Random(2))) for _ in range(1000)]
+        self.assertEqual(len(set(made)), 2000)
+        self.assertEqual({len(each) for each in made}, {32})
         for each in made[:10]:
             head = request_head(b"GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: " + each + b"\r\n\r\n")
             self.assertEqual(received_id(head), each)

@@ -60,6 +60,18 @@ class TallyTests(SynchronousTestCase):
             if sample.name == name
         }
 
+    def test_not_counted(self) -> None:
+        """
+        Where nothing is counted all numbers stay at zero, but for what is in flight.
+        """
+        self.metrics = Metrics(counting=False)
+        tally = Tallies(self.metrics, "p").of()
+        tally.in_flight += 2
+        tally.finished(200, b"GET", 0.1, 1, 1, FailureKind.LOST)
+        self.assertEqual(self.read("p_requests_total"), {})
+        self.assertEqual(set(self.read("p_failures_total").values()), {0.0})
+        self.assertEqual(self.read("p_requests_in_flight"), {(): 1.0})
+
     def test_totals(self) -> None:
         """
         Counted by method and status; in flight from their beginning to their end.

@@ -100,11 +100,26 @@ def feed(stream: ByteStream, pieces: Iterable[bytes]) -> tuple[list[Plain], list
     """
     Let a stream receive pieces.
 
-    :return: what it reported and the frames that it replied with.
+    :return: what it reported, bytes that follow each other as one, and the frames that it replied with.
     """
     events: list[Plain] = []
     replies = b""
     for piece in pieces:
         events += plain(stream.receive_data(piece))
         replies += stream.data_to_send()
-    return events, frames(replies)
+    return joined(events), frames(replies)
+
+
+def joined(events: Iterable[Plain]) -> list[Plain]:
+    """
+    Events with bytes that follow each other as one, since it means nothing how they were cut.
+    """
+    out: list[Plain] = []
+    for kind, what in events:
+        if kind == "bytes" and out and out[-1][0] == "bytes":
+            before = out[-1][1]
+            assert isinstance(before, bytes) and isinstance(what, bytes)
+            out[-1] = (kind, before + what)
+        else:
+            out.append((kind, what))
+    return out

@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import tracemalloc
 from itertools import pairwise
+from os import urandom
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,12 +41,12 @@ CASES: dict[str, Case] = {
     "length in 16 bits": ([(BINARY, b"x" * 126, True)], [("bytes", b"x" * 126)], []),
     "several messages": (
         [(BINARY, b"a", True), (BINARY, b"bc", True)],
-        [("bytes", b"a"), ("bytes", b"bc")],
+        [("bytes", b"abc")],
         [],
     ),
     "continuations": (
         [(BINARY, b"a", False), (CONT, b"b", False), (CONT, b"", False), (CONT, b"c", True)],
-        [("bytes", b"a"), ("bytes", b"b"), ("bytes", b"c")],
+        [("bytes", b"abc")],
         [],
     ),
     "a message without its end": ([(BINARY, b"a", False)], [("bytes", b"a")], []),
@@ -54,7 +55,7 @@ CASES: dict[str, Case] = {
     "a pong that nobody asked for": ([(PONG, b"so", True)], [], []),
     "a ping within a message": (
         [(BINARY, b"a", False), (PING, b"", True), (CONT, b"b", True)],
-        [("bytes", b"a"), ("bytes", b"b")],
+        [("bytes", b"ab")],
         [(PONG, b"")],
     ),
     "a Close": (
@@ -119,6 +120,11 @@ CASES: dict[str, Case] = {
         [("failed", 1002)],
         [(CLOSE, close(1002, b"invalid status code"))],
     ),
+    "a Close whose reason is no text": (
+        [(CLOSE, close(1000, b"\xff"), True)],
+        [("failed", 1007)],
+        [(CLOSE, close(1007, b"close reason is not UTF-8"))],
+    ),
     "a ping that is too long": (
         [(PING, b"x" * 126, True)],
         [("failed", 1002)],
@@ -163,7 +169,7 @@ class ReceiveTests(SynchronousTestCase):
             for side in Side:
                 data = b"".join(frame(opcode, payload, fin=fin, to=side) for opcode, payload, fin in received)
                 for pieces in cut_anywhere(data):
-                    got, replied = feed(ByteStream(side), pieces)
+                    got, replied = feed(ByteStream(side, masks=urandom), pieces)
                     self.assertEqual(events, got, (name, side, pieces))
                     self.assertEqual(replies, [(kind, payload) for kind, _, payload in replied], name)
 
@@ -172,16 +178,31 @@ class ReceiveTests(SynchronousTestCase):
         What is handed out is ``bytes``, on both sides.
         """
         for side in Side:
-            event = ByteStream(side).receive_data(frame(BINARY, b"abc", to=side))[0]
+            event = ByteStream(side, masks=urandom).receive_data(frame(BINARY, b"abc", to=side))[0]
             assert isinstance(event, Bytes)
             self.assertIs(bytes, type(event.data))
+
+    def test_payload_comes_as_it_comes(self) -> None:
+        """
+        What has come of a payload is not held back for the rest of it, however it was cut and masked.
+        """
+        payload = bytes(range(256)) * 40
+        for side in Side:
+            for cuts in ([3, 10], [5000, 5001, 5002, 5003], [2, 4096, 8195]):
+                stream = ByteStream(side, masks=urandom)
+                data = frame(BINARY, payload, to=side)
+                head = len(data) - len(payload)
+                edges = [0, *(head + cut for cut in cuts), len(data)]
+                for start, end in pairwise(edges):
+                    (event,) = stream.receive_data(data[start:end])
+                    self.assertEqual(Bytes(payload[max(0, start - head) : end - head]), event)
 
     def test_wrong_masking(self) -> None:
         """
         A server wants masks, a client wants none.
         """
         for side in Side:
-            events, _ = feed(ByteStream(side), [frame(BINARY, b"abc", to=other(side))])
+            events, _ = feed(ByteStream(side, masks=urandom), [frame(BINARY, b"abc", to=other(side))])
             self.assertEqual([("failed", 1002)], events)
 
     def test_fragment_too_large(self) -> None:
@@ -190,22 +211,22 @@ class ReceiveTests(SynchronousTestCase):
         """
         for side in Side:
             whole = frame(BINARY, b"x" * 127, to=side)
-            self.assertEqual([("bytes", b"x" * 127)], feed(ByteStream(side, 127), [whole])[0])
+            self.assertEqual([("bytes", b"x" * 127)], feed(ByteStream(side, 127, masks=urandom), [whole])[0])
             for pieces in cut_anywhere(whole):
-                events, replies = feed(ByteStream(side, 126), pieces)
+                events, replies = feed(ByteStream(side, 126, masks=urandom), pieces)
                 self.assertEqual([("failed", 1009)], events)
                 self.assertEqual(close(1009), replies[0][2][:2])
-            self.assertEqual([("failed", 1009)], feed(ByteStream(side, 126), [whole[:4]])[0])
+            self.assertEqual([("failed", 1009)], feed(ByteStream(side, 126, masks=urandom), [whole[:4]])[0])
             first, more = (frame(kind, b"x" * 126, fin=False, to=side) for kind in (BINARY, CONT))
-            events, _ = feed(ByteStream(side, 126), [first + more * 9])
-            self.assertEqual([("bytes", b"x" * 126)] * 10, events)
+            events, _ = feed(ByteStream(side, 126, masks=urandom), [first + more * 9])
+            self.assertEqual([("bytes", b"x" * 1260)], events)
 
     def test_end_of_connection(self) -> None:
         """
         The end of TCP is the end of the stream, also within a frame or a message; it is reported once.
         """
         for received in (b"", frame(BINARY, b"abc")[:3], frame(BINARY, b"abc", fin=False)):
-            stream = ByteStream(Side.CLIENT)
+            stream = ByteStream(Side.CLIENT, masks=urandom)
             stream.receive_data(received)
             self.assertFalse(stream.closed)
             self.assertEqual([("closed", 1006)], plain(stream.receive_eof()))
@@ -219,7 +240,7 @@ class ReceiveTests(SynchronousTestCase):
         After the peer's Close or fault nothing is reported and nothing replied, whatever comes.
         """
         for last in (frame(CLOSE, close(1000)), frame(TEXT, b"t"), frame(CONT, b"c")):
-            stream = ByteStream(Side.CLIENT)
+            stream = ByteStream(Side.CLIENT, masks=urandom)
             feed(stream, [last])
             self.assertTrue(stream.closed)
             rest = [frame(PING), frame(BINARY, b"a"), frame(CLOSE, close(1000)), frame(TEXT)]
@@ -230,7 +251,7 @@ class ReceiveTests(SynchronousTestCase):
         """
         A fault is told in words.
         """
-        event = ByteStream(Side.CLIENT).receive_data(frame(CONT, b"c"))[0]
+        event = ByteStream(Side.CLIENT, masks=urandom).receive_data(frame(CONT, b"c"))[0]
         assert isinstance(event, Failed)
         self.assertEqual("unexpected continuation frame", event.error.reason)
 
@@ -245,7 +266,7 @@ class SendTests(SynchronousTestCase):
         Each call makes one binary message; only a client masks, each time anew.
         """
         self.assertEqual(frame(BINARY, b"abc"), ByteStream(Side.SERVER).send(b"abc"))
-        client = ByteStream(Side.CLIENT)
+        client = ByteStream(Side.CLIENT, masks=urandom)
         first, second = client.send(b"abc"), client.send(b"abc")
         self.assertEqual([(BINARY, True, b"abc")], frames(first))
         self.assertNotEqual(first, second)
@@ -258,11 +279,44 @@ class SendTests(SynchronousTestCase):
         for size in (MASKED_FRAME - 1, MASKED_FRAME, MASKED_FRAME + 1, 3 * MASKED_FRAME):
             data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
             self.assertEqual([(BINARY, True, data)], frames(ByteStream(Side.SERVER).send(data)))
-            sent = frames(ByteStream(Side.CLIENT).send(data))
+            sent = frames(ByteStream(Side.CLIENT, masks=urandom).send(data))
             self.assertEqual(data, b"".join(payload for _, _, payload in sent))
             self.assertLessEqual(max(len(payload) for _, _, payload in sent), MASKED_FRAME)
             self.assertEqual([BINARY] + [CONT] * (len(sent) - 1), [kind for kind, _, _ in sent])
             self.assertEqual([False] * (len(sent) - 1) + [True], [fin for _, fin, _ in sent])
+
+    def test_pieces(self) -> None:
+        """
+        A message of several pieces is the same as of one; a server does not copy them.
+        """
+        pieces: list[bytes | memoryview] = [b"head", memoryview(bytes(70_000))[5:], b"x" * 70_000]
+        whole = b"".join(pieces)
+        sent = ByteStream(Side.SERVER).send_pieces(pieces)
+        self.assertEqual(frame(BINARY, whole), b"".join(sent))
+        for piece, given_piece in zip(sent[1:], pieces, strict=True):
+            self.assertIs(given_piece, piece)
+        for some in (pieces, pieces[:1], [b""]):
+            made = frames(b"".join(ByteStream(Side.CLIENT, masks=urandom).send_pieces(some)))
+            self.assertEqual(b"".join(some), b"".join(payload for _, _, payload in made))
+
+    def test_masks(self) -> None:
+        """
+        Every frame of a client has a mask of its own, out of random bytes that are asked for seldom.
+        """
+        self.assertRaises(LocalProtocolError, ByteStream, Side.CLIENT)
+        asked = []
+
+        def numbers(size: int) -> bytes:
+            asked.append(size)
+            return b"".join((len(asked) * 1000 + n).to_bytes(4, "big") for n in range(size // 4))
+
+        stream = ByteStream(Side.CLIENT, masks=numbers)
+        self.assertEqual([], asked)
+        count = 300
+        sent = [stream.send(b"abc") for _ in range(count)]
+        self.assertEqual([(BINARY, True, b"abc")] * count, frames(b"".join(sent)))
+        self.assertEqual(count, len({data[2:6] for data in sent}))
+        self.assertLess(len(asked), count // 50)
 
     def test_replies_come_first(self) -> None:
         """
@@ -289,7 +343,7 @@ class SendTests(SynchronousTestCase):
         reply.
         """
         for side in Side:
-            stream = ByteStream(side)
+            stream = ByteStream(side, masks=urandom)
             stream.close()
             data = frame(BINARY, b"late", to=side) + frame(PING, b"?", to=side)
             events, replies = feed(stream, [data, frame(CLOSE, close(1000), to=side)])
@@ -303,11 +357,11 @@ class SendTests(SynchronousTestCase):
         neither makes a second Close.
         """
         for side in Side:
-            stream = ByteStream(side)
+            stream = ByteStream(side, masks=urandom)
             stream.close()
             result = feed(stream, [frame(PING, b"1", to=side) + frame(TEXT, b"t", to=side)])
             self.assertEqual(([("failed", 1003)], [(PONG, True, b"1")]), result)
-            stream = ByteStream(side)
+            stream = ByteStream(side, masks=urandom)
             stream.close()
             result = feed(stream, [frame(CONT, b"c", to=side), frame(BINARY, b"b", to=side)])
             self.assertEqual(([], []), result)
@@ -319,11 +373,11 @@ class SendTests(SynchronousTestCase):
         yet.
         """
         for last in (frame(CLOSE, close(1000)), frame(TEXT, b"t"), frame(CONT, b"c")):
-            stream = ByteStream(Side.CLIENT)
+            stream = ByteStream(Side.CLIENT, masks=urandom)
             feed(stream, [last])
             self.assertEqual(b"", stream.send(b"abc"))
             self.assertEqual(b"", stream.close())
-        stream = ByteStream(Side.CLIENT)
+        stream = ByteStream(Side.CLIENT, masks=urandom)
         stream.receive_eof()
         self.assertEqual(b"", stream.send(b"abc"))
         self.assertEqual(b"", stream.close())
@@ -339,11 +393,11 @@ class FootprintTests(SynchronousTestCase):
         An idle stream stays under 1.5 KiB, also after it has carried something large.
         """
         large = frame(BINARY, bytes(65_536))
-        ByteStream(Side.CLIENT).receive_data(large)
+        ByteStream(Side.CLIENT, masks=urandom).receive_data(large)
         tracemalloc.start()
         self.addCleanup(tracemalloc.stop)
         before = tracemalloc.get_traced_memory()[0]
-        idle = [ByteStream(Side.CLIENT) for _ in range(100)]
+        idle = [ByteStream(Side.CLIENT, masks=urandom) for _ in range(100)]
         self.assertLess((tracemalloc.get_traced_memory()[0] - before) / len(idle), 1536)
         for stream in idle:
             stream.receive_data(large)
@@ -382,7 +436,7 @@ class LanguageTests(SynchronousTestCase):
         places = draw.draw(st.lists(st.integers(0, len(data)), max_size=6))
         edges = [0, *sorted(places), len(data)]
         pieces = [data[a:b] for a, b in pairwise(edges)]
-        self.assertEqual(feed(ByteStream(side), [data]), feed(ByteStream(side), pieces))
+        self.assertEqual(feed(ByteStream(side, masks=urandom), [data]), feed(ByteStream(side, masks=urandom), pieces))
 
     @settings(derandomize=True, deadline=None, max_examples=100)
     @given(st.binary(max_size=200), st.sampled_from(Side), st.integers(0, 200))
@@ -390,9 +444,9 @@ class LanguageTests(SynchronousTestCase):
         """
         Noise does not raise, is read the same in two pieces, and ends in at most one end.
         """
-        stream = ByteStream(side)
+        stream = ByteStream(side, masks=urandom)
         events, _ = feed(stream, [noise])
-        again, _ = feed(ByteStream(side), [noise[:place], noise[place:]])
+        again, _ = feed(ByteStream(side, masks=urandom), [noise[:place], noise[place:]])
         self.assertEqual(events, again)
         events += plain(stream.receive_eof())
         ends = [event for event in events if event[0] != "bytes"]
@@ -404,7 +458,7 @@ class LanguageTests(SynchronousTestCase):
         """
         What one side sends the other receives, in whatever pieces it comes.
         """
-        sender, receiver = ByteStream(side), ByteStream(other(side))
+        sender, receiver = ByteStream(side, masks=urandom), ByteStream(other(side), masks=urandom)
         data = b"".join(map(sender.send, sent)) + sender.close(1001)
         events, replies = feed(receiver, [data[i : i + step] for i in range(0, len(data), step)])
         self.assertEqual(b"".join(sent), b"".join(what for kind, what in events if isinstance(what, bytes)))

@@ -53,6 +53,20 @@ class FrameTests(SynchronousTestCase):
         self.assertFalse(session.wants_to_send)
         self.assertEqual(b"", session.data_to_send())
 
+    def test_payload_is_not_copied(self) -> None:
+        """
+        What was written whole leaves whole, and what had to be cut leaves as views of it.
+        """
+        session, (stream,) = opened(1, Limits(max_frame=150))
+        whole, large = b"x" * 100, b"y" * 150
+        session.send(stream, whole)
+        session.send(stream, large)
+        pieces = session.pieces_to_send()
+        self.assertIs(whole, pieces[1])
+        views = [piece for piece in pieces if isinstance(piece, memoryview)]
+        self.assertEqual({large}, {view.obj for view in views})
+        self.assertEqual(large, b"".join(views))
+
     def test_large_write_is_cut(self) -> None:
         """
         A write larger than a frame leaves in frames of the largest size, whatever the pieces were.

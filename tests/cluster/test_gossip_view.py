@@ -1,15 +1,11 @@
 """
-Tests for :mod:`pico.server.gossip_view`, of nodes in memory that gossip.
+Tests for :mod:`pico.cluster.gossip_view`, as the admin port shows it: nodes in memory that gossip.
 """
 
 from __future__ import annotations
 
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.verify import verifyObject
 
-from pico.interfaces import IGossipView
-from pico.server.gossip_view import GossipView
 from tests.server.clusters import Clusters
 from tests.server.support import GOSSIP, Service
 
@@ -96,11 +92,3 @@ class GossipViewTests(SynchronousTestCase):
         assert isinstance(found, dict)
         self.assertEqual((found["id"], len(found["endpoints"])), ("c", 1))
         self.assertEqual(self.ask("/status/upstream/endpoints"), {})
-
-    def test_nobody(self) -> None:
-        """
-        A node that does not gossip has nothing to show.
-        """
-        view = GossipView(None, clock=Clock(), forget=60.0)
-        verifyObject(IGossipView, view)
-        self.assertEqual((view.members(), view.entries("a", 0, 1)), ([], None))
