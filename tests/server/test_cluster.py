@@ -15,6 +15,7 @@ from pico.cluster.membership import ALONE_AFTER, JoinFailed, Replaced
 from pico.config.server import Cluster, Gossip, Links, ServerConfig
 from pico.errors import ConfigError, ListenError
 from tests.server.clusters import Clusters
+from tests.server.linked import OK
 from tests.server.nodes import KEY
 from tests.server.support import ADMIN, GOSSIP, PROXY, Service, request_bytes
 
@@ -328,6 +329,42 @@ class ServeTests(ClusterTestCase):
         self.assertEqual(self.body_at("a"), (502, b""))
         self.advance(70)
         self.assert_knows("a", b="active")
+
+    def test_vanished(self) -> None:
+        """
+        What is under way at a node that vanished without a word is tried elsewhere as soon as gossip misses the node
+        and its link does not answer either; keep-alive alone would take 15 seconds.
+        """
+        silent, elsewhere = Service(b""), Service(b"elsewhere")
+        self.world.agent_at("c", silent, "slow")
+        self.advance(0.5)
+        client = self.world.get_at("a", endpoint="slow")
+        self.assertEqual(silent.requests, 1)
+        self.world.agent_at("b", elsewhere, "slow")
+        self.advance(0.5)
+        for name in "ab":
+            self.world.network.cut(self.world.nodes[name].host, self.world.nodes["c"].host)
+        self.advance(4.5)
+        self.assertEqual(client.status, 0)
+        self.advance(4)
+        self.assertEqual((client.status, client.body), (200, b"elsewhere"))
+
+    def test_unheard(self) -> None:
+        """
+        A node that only gossip cannot reach goes on with what is under way there: its link answers.
+        """
+        slow = Service(b"")
+        self.world.agent_at("c", slow, "slow")
+        self.advance(0.5)
+        client = self.world.get_at("a", endpoint="slow")
+        membership = self.world.nodes["c"].service.membership
+        assert membership is not None
+        membership.close()
+        self.advance(12)
+        self.assert_knows("a", b="active", c="unreachable")
+        slow.connections[0].transport.write(OK)
+        self.world.network.pump()
+        self.assertEqual((client.status, client.body), (200, b"hello"))
 
     def test_killed_beside_another(self) -> None:
         """
