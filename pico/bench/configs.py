@@ -30,6 +30,7 @@ class Ports:
 
     :ivar first: the nginx that clients connect to.
     :ivar second: the nginx behind it, in front of the origin.
+    :ivar front: one more in front of both.
     """
 
     origin: int
@@ -39,6 +40,21 @@ class Ports:
     proxy: int
     upstream: int
     admin: int
+    front: int
+
+
+@attrs.frozen
+class NodePorts:
+    """
+    Where a node of a cluster listens.
+
+    :ivar gossip: for other nodes, over UDP and TCP.
+    """
+
+    proxy: int
+    upstream: int
+    admin: int
+    gossip: int
 
 
 def render(template: str, **values: object) -> str:
@@ -59,6 +75,7 @@ def make_nginx_configs(ports: Ports) -> dict[str, str]:
     return {
         "origin.conf": render(origin, port=ports.origin, answer=ANSWER.replace("\n", "\\n")),
         "first.conf": render(relay, name="first", port=ports.first, next=ports.second, sink=ports.second),
+        "front.conf": render(relay, name="front", port=ports.front, next=ports.first, sink=ports.first),
         "second.conf": render(relay, name="second", port=ports.second, next=ports.origin, sink=ports.sink),
     }
 
@@ -88,12 +105,35 @@ def make_agent_config(ports: Ports, *, log: str = "", own: int = 0) -> str:
     return "\n".join(lines) + "\n"
 
 
-def server_command(pico: Sequence[str], *, proxy: int, upstream: int, admin: int, log: str = "") -> Sequence[str]:
+def cluster_flags(name: str, secret: str, join: int) -> Sequence[str]:
+    """
+    Word the flags of a node of a cluster.
+
+    :param name: its id.
+    :param secret: the file with the cluster's secret.
+    :param join: the port for other nodes of the one that it joins; 0 for the first one.
+    """
+    joins = ("--cluster.join", f"127.0.0.1:{join}") if join else ()
+    return ("--cluster.node-id", name, "--cluster.secret-keys-file", secret, *joins)
+
+
+def server_command(
+    pico: Sequence[str],
+    *,
+    proxy: int,
+    upstream: int,
+    admin: int,
+    gossip: int = 0,
+    log: str = "",
+    cluster: Sequence[str] = (),
+) -> Sequence[str]:
     """
     Word the command that starts a node.
 
     :param pico: the beginning of every command of Pico's that starts one.
+    :param gossip: its port for other nodes; 0 for any.
     :param log: the file that its log and access log go to; without one it has no access log.
+    :param cluster: see :func:`cluster_flags`.
     """
     return (
         *pico,
@@ -104,7 +144,8 @@ def server_command(pico: Sequence[str], *, proxy: int, upstream: int, admin: int
         "--admin.bind-addr",
         f"127.0.0.1:{admin}",
         "--cluster.gossip.bind-addr",
-        "127.0.0.1:0",
+        f"127.0.0.1:{gossip}",
+        *cluster,
         *(("--log.path", log) if log else ("--proxy.access-log.disable",)),
     )
 

@@ -22,6 +22,7 @@ from pico.bench.conditions import find_conditions
 from pico.bench.faults import BenchError
 from pico.bench.figures import Figures
 from pico.bench.files import raise_open_files
+from pico.bench.gossip import Gossip
 from pico.bench.measures import make_measures
 from pico.bench.page import make_page
 from pico.bench.plan import Plan, make_plan
@@ -29,7 +30,7 @@ from pico.bench.proc import Proc
 from pico.bench.progress import Progress
 from pico.bench.report import Report, make_json, text_lines
 from pico.bench.sides import PICO_COMMAND, Cast, Side, find_ports, write_files
-from pico.bench.stages import Bench, Bodies, Requests, Watching, measure_ready, measure_tunnels
+from pico.bench.stages import Bench, Bodies, Nodes, Requests, Watching, measure_ready, measure_tunnels
 from pico.bench.tools import Tools, find_tools
 
 #: Open files that a run takes at most, tunnels included.
@@ -87,17 +88,18 @@ def measure(plan: Plan, tools: Tools, pico: Sequence[str]) -> Report:
         children = Children(directory)
         stack.enter_context(_ending(children))
         ports = find_ports()
-        configs = write_files(directory, ports, body="bodies" in plan.stages)
+        configs = write_files(directory, ports, body=bool({"bodies", "nodes"} & set(plan.stages)))
         proc = Proc()
         figures = Figures()
         cast = Cast(children, directory, nginx=tools.nginx, proc=proc, pico=pico)
         bench = Bench(plan, children, cast, figures, progress, proc, tools.wrk)
         sides: Sequence[Side] = ()
-        if {"requests", "watching", "bodies"} & set(plan.stages):
+        if {"requests", "watching", "bodies", "nodes"} & set(plan.stages):
             progress.say("starting the origin, nginx → nginx, and Pico")
             sides = cast.start(ports)
         watched: Sequence[Side] = cast.start_watched(ports) if "watching" in plan.stages else ()
-        _run_rounds(bench, sides, watched)
+        further: Sequence[Side] = cast.start_nodes(ports) if "nodes" in plan.stages else ()
+        _run_rounds(bench, sides, watched, further)
         progress.say("ending all processes")
     return Report(conditions, make_measures(plan.tunnels), figures, configs, time.monotonic() - start)
 
@@ -108,21 +110,26 @@ def _write(path: Path | None, text: str) -> None:
         path.write_text(text, "utf-8")
 
 
-def _run_rounds(bench: Bench, sides: Sequence[Side], watched: Sequence[Side]) -> None:
+def _run_rounds(bench: Bench, sides: Sequence[Side], watched: Sequence[Side], further: Sequence[Side]) -> None:
     requests = Requests(bench, sides)
     watching = Watching(bench, sides, watched)
+    nodes = Nodes(bench, sides, further)
     stages: dict[str, Callable[[str], None]] = {
         "requests": requests.measure,
         "watching": watching.measure,
         "bodies": Bodies(bench, sides).measure,
+        "nodes": nodes.measure,
         "tunnels": partial(measure_tunnels, bench),
         "ready": partial(measure_ready, bench),
+        "gossip": Gossip(bench).measure,
     }
     plan = bench.plan
     if "requests" in plan.stages:
         requests.warm_up()
     if "watching" in plan.stages:
         watching.warm_up()
+    if "nodes" in plan.stages:
+        nodes.warm_up()
     for number in range(1, plan.rounds + 1):
         for stage in plan.stages:
             stages[stage](f"round {number} of {plan.rounds}")

@@ -5,25 +5,64 @@ What is measured, and what is aimed at.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import attrs
 
 from pico.bench.figures import Figures, Summary
-from pico.bench.plan import AT_ONCE, CONNECTIONS, WATCHED
+from pico.bench.plan import AT_ONCE, CONNECTIONS, SIZES, WATCHED
 
-#: The sides, in the order in which they take turns.
+#: The sides, in the order in which they take turns: with one node, and with two.
 DIRECT, NGINX, PICO = "direct", "nginx", "pico"
-SIDES = (DIRECT, NGINX, PICO)
-TITLES = {DIRECT: "origin alone", NGINX: "nginx → nginx", PICO: "Pico"}
+NGINX_THRICE, NODES = "nginx-thrice", "nodes"
+TITLES = {
+    DIRECT: "origin alone",
+    NGINX: "nginx → nginx",
+    PICO: "Pico",
+    NGINX_THRICE: "nginx → nginx → nginx",
+    NODES: "Pico, two nodes",
+}
+
+
+@attrs.frozen
+class Table:
+    """
+    Rows that have columns in common.
+
+    :ivar title: as a heading.
+    :ivar sides: its columns, by name.
+    :ivar subject: whose figures are judged; the worst of all if nobody's.
+    """
+
+    title: str
+    sides: Mapping[str, str]
+    subject: str | None = None
+
+    @property
+    def subjects(self) -> Sequence[str]:
+        """
+        The sides that are judged.
+        """
+        return [self.subject] if self.subject else list(self.sides)
+
+
+def _table(title: str, *sides: str) -> Table:
+    return Table(title, {side: TITLES[side] for side in sides}, sides[-1])
+
+
+ONE_NODE = _table("Figures", DIRECT, NGINX, PICO)
+TWO_NODES = _table("Two nodes", NGINX, NGINX_THRICE, NODES)
+GOSSIP = Table("Gossip", {str(size): f"{size} nodes" for size in SIZES})
+TABLES = (ONE_NODE, TWO_NODES, GOSSIP)
 
 
 @attrs.frozen
 class Goal:
     """
-    What Pico's median shall be.
+    What the medians that are judged shall be.
 
-    :ivar relative: whether the bound is for the ratio to nginx → nginx, else for Pico's own figure.
+    :ivar relative: whether the bound is for the ratio to nginx → nginx, else for the figure itself.
     :ivar at_least: whether more is better.
     """
 
@@ -64,6 +103,7 @@ class Measure:
     :ivar digits: after the point.
     :ivar compared: whether a ratio to nginx → nginx says something.
     :ivar stage: which stage takes its samples.
+    :ivar table: where it stands.
     """
 
     key: str
@@ -73,6 +113,7 @@ class Measure:
     stage: str
     goal: Goal | None = None
     compared: bool = True
+    table: Table = ONE_NODE
 
     def show(self, figure: float) -> str:
         """
@@ -84,7 +125,15 @@ class Measure:
         """
         Pico's figure divided by that of nginx → nginx, round by round; nothing if that says nothing.
         """
-        return None if not self.compared else figures.ratio(self.key, PICO, NGINX)
+        if not self.compared or self.table.subject is None:
+            return None
+        return figures.ratio(self.key, self.table.subject, NGINX)
+
+    def measured(self, figures: Figures) -> bool:
+        """
+        Whether there are samples of what is judged.
+        """
+        return any(figures.samples(self.key, side) for side in self.table.subjects)
 
     def verdict(self, figures: Figures) -> Verdict | None:
         """
@@ -92,8 +141,14 @@ class Measure:
         """
         if self.goal is None:
             return None
-        summary = self.ratio(figures) if self.goal.relative else figures.summary(self.key, PICO)
-        return Verdict.UNKNOWN if summary is None else self.goal.judge(summary.median)
+        if self.goal.relative:
+            summaries = [self.ratio(figures)]
+        else:
+            summaries = [figures.summary(self.key, side) for side in self.table.subjects]
+        verdicts = [self.goal.judge(summary.median) for summary in summaries if summary is not None]
+        if not verdicts:
+            return Verdict.UNKNOWN
+        return Verdict.MISSED if Verdict.MISSED in verdicts else Verdict.MET
 
 
 def _count(number: int, one: str, more: str) -> str:
@@ -165,6 +220,60 @@ def _memory(key: str, title: str, goal: Goal | None) -> Measure:
     return Measure(key, title, "MiB", 1, "bodies", goal, compared=False)
 
 
+def _of_nodes() -> list[Measure]:
+    goal = Goal(0.45, True, True)
+    rows = []
+
+    def add(key: str, title: str, unit: str, digits: int, goal: Goal | None = None, *, compared: bool = True) -> None:
+        rows.append(Measure(f"nodes.{key}", title, unit, digits, "nodes", goal, compared, TWO_NODES))
+
+    hops = (
+        ("first", "first hop (the clients' node)"),
+        ("second", "second hop (the agent's node)"),
+        ("third", "third hop (agent)"),
+    )
+    for number in CONNECTIONS:
+        at = _count(number, "connection", "connections")
+        add(f"rate.{number}", f"requests, {at}", "/s", 0, goal if number == 50 else None)
+        add(f"p50.{number}", f"latency p50, {at}", "µs", 0)
+        add(f"p99.{number}", f"latency p99, {at}", "µs", 0)
+    for number in CONNECTIONS:
+        at = _count(number, "connection", "connections")
+        add(f"cpu.{number}", f"CPU a request, all hops, {at}", "µs", 1)
+        for hop, who in hops:
+            add(f"cpu.{hop}.{number}", f"  of it the {who}, {at}", "µs", 1)
+    for way in ("down", "up"):
+        for number in AT_ONCE:
+            add(f"{way}.{number}", f"64 MiB {way}, {number} at once", "GB/s", 2, goal)
+    for hop, who in hops:
+        add(f"memory.{hop}", f"memory gained by it, {who}", "MiB", 1, compared=False)
+    return rows
+
+
+def _of_gossip() -> list[Measure]:
+    def row(key: str, title: str, unit: str, digits: int, goal: Goal | None = None) -> Measure:
+        return Measure(f"gossip.{key}", title, unit, digits, "gossip", goal, False, GOSSIP)
+
+    at_most = partial(Goal, relative=False, at_least=False)
+    return [
+        row("endpoints", "endpoints", "", 0),
+        row("changes", "changes of endpoints", "/s", 0),
+        row("p50", "until every node knows, p50", "s", 3),
+        row("p99", "until every node knows, p99", "s", 3, at_most(1.0)),
+        row("last", "until every node knows, the last", "s", 3),
+        row("unknown", "changes that some node did not learn of", "", 0, at_most(0.0)),
+        row("cpu", "CPU of a node", "%", 1, at_most(25.0)),
+        row("cpu.udp", "  of it UDP", "%", 1),
+        row("bytes", "sent by a node", "KB/s", 0),
+        row("rest.cpu", "CPU of a node at rest", "%", 2, at_most(5.0)),
+        row("rest.cpu.udp", "  of it UDP, at rest", "%", 2),
+        row("rest.bytes", "sent by a node at rest", "KB/s", 2),
+        row("death", "until all know of a death, the longest", "s", 2, at_most(3.0)),
+        row("false", "nodes that were held for dead and were not", "", 0, at_most(0.0)),
+        row("udp", "UDP: CPU to send and receive a datagram", "µs", 1),
+    ]
+
+
 def make_measures(tunnels: int) -> Sequence[Measure]:
     """
     Make the rows of the report.
@@ -186,4 +295,6 @@ def make_measures(tunnels: int) -> Sequence[Measure]:
         Measure("tunnel.rate", "tunnels accepted", "/s", 0, "tunnels", Goal(2000.0, False, True)),
         Measure("tunnel.cpu", "CPU of the node a tunnel", "µs", 0, "tunnels"),
         Measure("ready", "from start to ready", "s", 3, "ready", Goal(0.5, False, False)),
+        *_of_nodes(),
+        *_of_gossip(),
     )

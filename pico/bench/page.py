@@ -4,8 +4,10 @@ The page of the manual.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from pico.bench.measures import GOSSIP, ONE_NODE, TWO_NODES, Table
+from pico.bench.plot import plot_lines
 from pico.bench.report import Report, Row, median_rows, spread_rows
 
 _BEFORE = """\
@@ -26,6 +28,26 @@ In each round the three take turns, and a ratio is Pico's figure divided by that
 round*. Tables show medians over the rounds, and the least and the most. Goals are for the medians.
 """
 
+#: What stands before each table, by its title.
+_INTRODUCTIONS: Mapping[str, Sequence[str]] = {
+    ONE_NODE.title: (),
+    TWO_NODES.title: (
+        """\
+A client at one node, an agent at another: client → node → node → agent → origin. Both nodes are joined by gossip with
+a secret; the client knows one alone, the agent the other alone, and the second node's count of what crossed the link
+proves that everything did. Beside it are the same nginx → nginx, and one nginx more in front of them, which is what a
+third hop costs there. Ratios are to nginx → nginx.
+""",
+    ),
+    GOSSIP.title: (
+        """\
+How soon every node knows what has changed, and what that costs: nodes in memory, with real endpoints' keys and values,
+all datagrams sealed, on a network that takes half a millisecond. All nodes together serve the endpoints of the first
+row and change them at the rate of the second, one after the other. CPU is that of a whole core.
+""",
+    ),
+}
+
 _AFTER = """\
 ## What is measured
 
@@ -43,6 +65,13 @@ _AFTER = """\
   does, which makes them faster than their defaults do.
 - **memory gained**: the peak of the resident memory during the large bodies, less what it was before the
   first. The goal says that bodies are not collected anywhere.
+- **two nodes**: measured like requests and bodies, in turns of their own. A hop's CPU is beside that of nginx at the
+  same place.
+- **gossip**: simulated in one process, once and not in each round. So its times are exact and come out the same
+  again, and its CPU is this machine's: that of the process divided by the nodes, with the network in memory and the
+  counting in it. What real sockets cost comes on top: the CPU to send and to receive a datagram of 1,000 bytes over
+  loopback, measured apart, for each datagram that a node received. A death is noticed when all others hold the node
+  for unreachable; several die in turn, at different points of an interval.
 - **tunnels**: opened in one burst by a program that asks for the upgrade like an agent, each for an endpoint
   of its own, 64 at a time, and is silent then. The node is fresh each time. Memory is what its resident
   memory has grown by once all are open, divided by their number; what the kernel keeps for a socket comes on
@@ -58,15 +87,24 @@ def make_page(report: Report) -> str:
     """
     Write the page.
     """
-    parts = [_BEFORE, "## Figures\n", *_notes(report), _table(median_rows(report))]
-    if report.repeated:
-        parts += ["Least and most of the rounds:\n", _table(spread_rows(report))]
+    parts = [_BEFORE, *_notes(report)]
+    for table in report.tables:
+        parts += _section(report, table)
     parts += ["## Conditions\n", _table([("", ""), *report.facts]), _AFTER]
     parts.append("## Configuration\n")
     for name, text in report.configs.items():
         language = "yaml" if name.endswith(".yaml") else "nginx"
         parts.append(f"`{name}`:\n\n```{language}\n{text}```\n")
     return "\n".join(parts)
+
+
+def _section(report: Report, table: Table) -> list[str]:
+    parts = [f"## {table.title}\n", *_INTRODUCTIONS[table.title], _table(median_rows(report, table))]
+    if report.repeated(table):
+        parts += ["Least and most of the rounds:\n", _table(spread_rows(report, table))]
+    if table is GOSSIP:
+        parts.append("".join(f"{line}\n" for line in ("```text", *plot_lines(report.figures), "```")))
+    return parts
 
 
 def _notes(report: Report) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import attrs
 
 #: What can be measured alone, in the order in which a round does it.
-STAGES = ("requests", "watching", "bodies", "tunnels", "ready")
+STAGES = ("requests", "watching", "bodies", "nodes", "tunnels", "ready", "gossip")
 
 #: Connections of the load generator.
 CONNECTIONS = (1, 50, 200)
@@ -24,6 +24,43 @@ AT_ONCE = (1, 8)
 BODY_BYTES = 64 * 1024 * 1024
 
 
+#: Nodes whose gossip is simulated.
+SIZES = (3, 10, 20, 50, 100, 200)
+
+
+@attrs.frozen
+class Group:
+    """
+    Nodes whose gossip is simulated, and how long.
+
+    :ivar endpoints: of all together; each change is of the one that was changed longest ago at its node, so there must
+        be more of them than changes are on their way.
+    :ivar rate: changes of endpoints a second, of all nodes together.
+    :ivar seconds: simulated ones with these changes ...
+    :ivar rest: ... and without.
+    :ivar deaths: one after the other.
+    """
+
+    nodes: int
+    endpoints: int
+    rate: float
+    seconds: float
+    rest: float
+    deaths: int
+
+
+def _groups(*, quick: bool) -> tuple[Group, ...]:
+    if quick:
+        return tuple(Group(nodes, 2_000, 1_000.0, 1.0, 5.0, 2) for nodes in SIZES if nodes <= 20)
+    return tuple(
+        # What is aimed at is the one with so many endpoints: who changes more of them does not know more.
+        Group(
+            nodes, 100_000 if nodes == 100 else 10_000, 5_000.0, 10.0 if nodes == 100 else 2.0, 10.0, min(5, nodes - 1)
+        )
+        for nodes in SIZES
+    )
+
+
 @attrs.frozen
 class Plan:
     """
@@ -35,6 +72,7 @@ class Plan:
     :ivar bodies: large bodies in one sample; eight at once are one or two sets of eight.
     :ivar tunnels: opened in one burst, and then idle.
     :ivar settle: seconds between the last tunnel and the look at the node's memory.
+    :ivar groups: whose gossip is simulated, once.
     """
 
     quick: bool
@@ -45,6 +83,7 @@ class Plan:
     bodies: int
     tunnels: int
     settle: float
+    groups: tuple[Group, ...]
 
     @property
     def steps(self) -> int:
@@ -56,12 +95,15 @@ class Plan:
             "requests": sides * len(CONNECTIONS),
             "watching": 4,
             "bodies": sides * 2 * len(AT_ONCE),
+            "nodes": sides * (len(CONNECTIONS) + 2 * len(AT_ONCE)),
             "tunnels": 1,
             "ready": 1,
+            "gossip": 0,
         }
-        warm_up = sides * len(CONNECTIONS) if "requests" in self.stages else 0
+        once = len(self.groups) + 1 if "gossip" in self.stages else 0
+        warm_up = sum(sides * len(CONNECTIONS) for stage in ("requests", "nodes") if stage in self.stages)
         warm_up += each["watching"] if "watching" in self.stages else 0
-        return warm_up + self.rounds * sum(each[stage] for stage in self.stages)
+        return once + warm_up + self.rounds * sum(each[stage] for stage in self.stages)
 
 
 def make_plan(*, quick: bool, only: Sequence[str]) -> Plan:
@@ -75,6 +117,11 @@ def make_plan(*, quick: bool, only: Sequence[str]) -> Plan:
     if unknown:
         raise ValueError(f"nothing is called {', '.join(unknown)}; there are {', '.join(STAGES)}")
     stages = tuple(stage for stage in STAGES if not only or stage in only)
+    groups = _groups(quick=quick)
     if quick:
-        return Plan(quick=True, stages=stages, rounds=1, seconds=1, warm_up=1, bodies=2, tunnels=1000, settle=0.5)
-    return Plan(quick=False, stages=stages, rounds=5, seconds=4, warm_up=1, bodies=8, tunnels=3000, settle=1.0)
+        return Plan(
+            quick=True, stages=stages, rounds=1, seconds=1, warm_up=1, bodies=2, tunnels=1000, settle=0.5, groups=groups
+        )
+    return Plan(
+        quick=False, stages=stages, rounds=5, seconds=4, warm_up=1, bodies=8, tunnels=3000, settle=1.0, groups=groups
+    )

@@ -11,7 +11,8 @@ import attrs
 
 from pico.bench.conditions import Conditions
 from pico.bench.figures import Figures, Summary
-from pico.bench.measures import NGINX, PICO, SIDES, TITLES, Measure, Verdict
+from pico.bench.measures import GOSSIP, NGINX, TABLES, Measure, Table, Verdict
+from pico.bench.plot import plot_lines
 
 
 @attrs.frozen
@@ -34,7 +35,20 @@ class Report:
         """
         The measures that there are samples of.
         """
-        return [measure for measure in self.measures if self.figures.samples(measure.key, PICO)]
+        return [measure for measure in self.measures if measure.measured(self.figures)]
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """
+        The tables that have rows.
+        """
+        return [table for table in TABLES if self.rows(table)]
+
+    def rows(self, table: Table) -> Sequence[Measure]:
+        """
+        The measures of a table that there are samples of.
+        """
+        return [measure for measure in self.measured if measure.table is table]
 
     @property
     def missed(self) -> Sequence[str]:
@@ -44,12 +58,24 @@ class Report:
         verdicts = ((measure.title.strip(), measure.verdict(self.figures)) for measure in self.measured)
         return [title for title, verdict in verdicts if verdict is Verdict.MISSED]
 
-    @property
-    def repeated(self) -> bool:
+    def sides(self, table: Table) -> Mapping[str, str]:
         """
-        Whether anything was measured more than once.
+        The columns of a table: where nobody's figures are judged alone, those that have any.
         """
-        return any(len(self.figures.samples(measure.key, PICO)) > 1 for measure in self.measures)
+        if table.subject:
+            return table.sides
+        keys = [measure.key for measure in self.rows(table)]
+        return {
+            side: title for side, title in table.sides.items() if any(self.figures.samples(key, side) for key in keys)
+        }
+
+    def repeated(self, table: Table) -> bool:
+        """
+        Whether anything of a table was measured more than once.
+        """
+        return any(
+            len(self.figures.samples(measure.key, side)) > 1 for measure in self.rows(table) for side in table.subjects
+        )
 
     @property
     def facts(self) -> Sequence[tuple[str, str]]:
@@ -62,35 +88,36 @@ class Report:
 Row = Sequence[str]
 
 
-def median_rows(report: Report) -> list[Row]:
+def median_rows(report: Report, table: Table) -> list[Row]:
     """
-    The table of medians: a row a measure, its head first.
+    The medians: a row a measure, their head first.
     """
-    rows: list[Row] = [("", "unit", *(TITLES[side] for side in SIDES), "ratio (least to most)", "goal", "")]
-    for measure in report.measured:
-        medians = [_median(measure, report.figures.summary(measure.key, side)) for side in SIDES]
-        goal = measure.goal.text if measure.goal else ""
+    sides = report.sides(table)
+    ratios = ["ratio (least to most)"] if table.subject else []
+    rows: list[Row] = [("", "unit", *sides.values(), *ratios, "goal", "")]
+    for measure in report.rows(table):
         verdict = measure.verdict(report.figures)
         rows.append(
             (
                 measure.title,
                 measure.unit,
-                *medians,
-                _ratio(measure.ratio(report.figures)),
-                goal,
+                *(_median(measure, report.figures.summary(measure.key, side)) for side in sides),
+                *([_ratio(measure.ratio(report.figures))] if ratios else []),
+                measure.goal.text if measure.goal else "",
                 verdict.value if verdict else "",
             )
         )
     return rows
 
 
-def spread_rows(report: Report) -> list[Row]:
+def spread_rows(report: Report, table: Table) -> list[Row]:
     """
-    The table of extremes: least and most of each side, its head first.
+    The extremes: least and most of each side, their head first.
     """
-    rows: list[Row] = [("", "unit", *(TITLES[side] for side in SIDES))]
-    for measure in report.measured:
-        spreads = [_spread(measure, report.figures.summary(measure.key, side)) for side in SIDES]
+    sides = report.sides(table)
+    rows: list[Row] = [("", "unit", *sides.values())]
+    for measure in report.rows(table):
+        spreads = [_spread(measure, report.figures.summary(measure.key, side)) for side in sides]
         rows.append((measure.title, measure.unit, *spreads))
     return rows
 
@@ -114,9 +141,15 @@ def text_lines(report: Report) -> list[str]:
     The report for a terminal.
     """
     lines = [f"{name:<12}{text}" for name, text in report.facts]
-    lines += ["", "Medians; ratio: Pico ÷ nginx → nginx, round by round", *align(median_rows(report))]
-    if report.repeated:
-        lines += ["", "Least and most", *align(spread_rows(report))]
+    for table in report.tables:
+        lines += ["", table.title]
+        if table.subject:
+            lines.append(f"Medians; ratio: {table.sides[table.subject]} ÷ {table.sides[NGINX]}, round by round")
+        lines += align(median_rows(report, table))
+        if report.repeated(table):
+            lines += ["", "Least and most", *align(spread_rows(report, table))]
+        if table is GOSSIP:
+            lines += ["", *plot_lines(report.figures)]
     if report.figures.faults:
         lines += ["", "Something went wrong, so these figures prove nothing:"]
         lines += [f"  {fault}" for fault in report.figures.faults]
@@ -145,12 +178,14 @@ def _measure_document(measure: Measure, figures: Figures) -> dict[str, object]:
         "title": measure.title.strip(),
         "unit": measure.unit,
         "sides": {
-            side: attrs.asdict(summary) for side in SIDES if (summary := figures.summary(measure.key, side)) is not None
+            side: attrs.asdict(summary)
+            for side in measure.table.sides
+            if (summary := figures.summary(measure.key, side)) is not None
         },
     }
     ratio = measure.ratio(figures)
     if ratio is not None:
-        document["ratio"] = {"of": PICO, "to": NGINX, **attrs.asdict(ratio)}
+        document["ratio"] = {"of": measure.table.subject, "to": NGINX, **attrs.asdict(ratio)}
     verdict = measure.verdict(figures)
     if measure.goal is not None and verdict is not None:
         document["goal"] = {**attrs.asdict(measure.goal), "verdict": verdict.value}

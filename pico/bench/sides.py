@@ -4,6 +4,7 @@ The processes of the three sides, and where they listen.
 
 from __future__ import annotations
 
+import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,13 +17,15 @@ from pico.bench.children import Child, Children
 from pico.bench.configs import (
     ENDPOINT,
     SINK_ENDPOINT,
+    NodePorts,
     Ports,
     agent_command,
+    cluster_flags,
     make_agent_config,
     make_nginx_configs,
     server_command,
 )
-from pico.bench.measures import DIRECT, NGINX, PICO
+from pico.bench.measures import DIRECT, NGINX, NGINX_THRICE, NODES, PICO
 from pico.bench.plan import BODY_BYTES
 from pico.bench.probe import answers_ok, find_free_ports, listens
 from pico.bench.proc import Proc
@@ -42,6 +45,14 @@ _PATIENCE = 15.0
 #: The configuration of the agent.
 AGENT_FILE = "agent.yaml"
 
+#: The same for the one behind two nodes, and the secret of those.
+_FAR_AGENT_FILE = "agent-far.yaml"
+_SECRET_FILE = "cluster.secret"
+
+
+#: The processes between client and origin, in order.
+HOPS = ("first", "second", "third")
+
 
 @attrs.frozen
 class Side:
@@ -50,13 +61,15 @@ class Side:
 
     :ivar port: where the load goes; large bodies from the origin, too.
     :ivar sink_port: where uploads go.
-    :ivar hops: the processes between, first and second; none when there is nothing between.
+    :ivar hops: the processes between, first and second and so on; none when there is nothing between.
+    :ivar link: the admin port of the node that everything reaches over the link from another one, if there are two.
     """
 
     name: str
     port: int
     sink_port: int
     hops: Mapping[str, int]
+    link: int = 0
 
 
 def find_ports() -> Ports:
@@ -112,6 +125,8 @@ class Cast:
         self._nginx = nginx
         self._proc = proc
         self._pico = pico
+        #: The workers of nginx, by name.
+        self._workers: dict[str, int] = {}
 
     def start(self, ports: Ports) -> Sequence[Side]:
         """
@@ -122,15 +137,41 @@ class Cast:
         """
         sink = self._children.start("sink", (sys.executable, "-m", "pico.bench.sink", str(ports.sink)))
         sink.when(partial(listens, ports.sink), "listening port", within=_PATIENCE)
-        self._start_nginx("origin", ports.origin)
-        second = self._start_nginx("second", ports.second)
-        first = self._start_nginx("first", ports.first)
+        for name in ("origin", "second", "first"):
+            self._workers[name] = self._start_nginx(name, getattr(ports, name))
         node, _ = self.start_node(proxy=ports.proxy, upstream=ports.upstream, admin=ports.admin)
         agent = self._start_agent(ports, AGENT_FILE)
         return (
             Side(DIRECT, ports.origin, ports.sink, {}),
-            Side(NGINX, ports.first, ports.first, {"first": first, "second": second}),
+            Side(NGINX, ports.first, ports.first, {name: self._workers[name] for name in ("first", "second")}),
             Side(PICO, ports.proxy, ports.proxy, {"first": node.pid, "second": agent.pid}),
+        )
+
+    def start_nodes(self, ports: Ports) -> Sequence[Side]:
+        """
+        Start what has three hops: one nginx more, and two nodes with an agent at the second; the origin, the sink and
+        the other nginx serve already.
+
+        The nodes are joined by gossip, and clients know the first one alone, the agent the second one alone.
+        """
+        self._workers["front"] = self._start_nginx("front", ports.front)
+        secret = self._directory / _SECRET_FILE
+        secret.touch(mode=0o600)
+        secret.write_text(secrets.token_hex(32) + "\n", "ascii")
+        free = find_free_ports(8)
+        near, far = NodePorts(*free[:4]), NodePorts(*free[4:])
+        nodes = []
+        for name, node, join in (("bench-near", near, 0), ("bench-far", far, near.gossip)):
+            flags = cluster_flags(name, str(secret), join)
+            nodes.append(self.start_node(**attrs.asdict(node), cluster=flags)[0])
+        config = make_agent_config(attrs.evolve(ports, upstream=far.upstream))
+        (self._directory / _FAR_AGENT_FILE).write_text(config, "utf-8")
+        agent = self._start_agent(attrs.evolve(ports, proxy=near.proxy), _FAR_AGENT_FILE)
+        workers = {hop: self._workers[name] for hop, name in zip(HOPS, ("front", "first", "second"), strict=True)}
+        pids = {hop: child.pid for hop, child in zip(HOPS, (*nodes, agent), strict=True)}
+        return (
+            Side(NGINX_THRICE, ports.front, ports.front, workers),
+            Side(NODES, near.proxy, near.proxy, pids, link=far.admin),
         )
 
     def start_watched(self, ports: Ports) -> Sequence[Side]:
@@ -161,18 +202,30 @@ class Cast:
         return Side(name, proxy, proxy, {"first": node.pid, "second": agent.pid})
 
     def start_node(
-        self, *, proxy: int, upstream: int, admin: int, program: Sequence[str] = (), log: str = ""
+        self,
+        *,
+        proxy: int,
+        upstream: int,
+        admin: int,
+        gossip: int = 0,
+        program: Sequence[str] = (),
+        log: str = "",
+        cluster: Sequence[str] = (),
     ) -> tuple[Child, float]:
         """
         Start a node.
 
+        :param gossip: its port for other nodes; 0 for any.
         :param program: another one than ``pico server``.
         :param log: the file that its access log goes to, if it has one.
+        :param cluster: its flags as one of several, see :func:`pico.bench.configs.cluster_flags`.
         :return: it, and the seconds from its start until it said that it is ready.
         """
         start = time.perf_counter()
         program = program or (*self._pico, "server")
-        command = server_command(program, proxy=proxy, upstream=upstream, admin=admin, log=log)
+        command = server_command(
+            program, proxy=proxy, upstream=upstream, admin=admin, gossip=gossip, log=log, cluster=cluster
+        )
         node = self._children.start("pico server", command)
         node.when(partial(answers_ok, admin, "/ready"), "answer 200 at /ready", within=_PATIENCE)
         return node, time.perf_counter() - start

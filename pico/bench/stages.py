@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
 from pico.bench.bodies import Order
 from pico.bench.children import Child, Children
-from pico.bench.configs import ENDPOINT, SINK_ENDPOINT
+from pico.bench.configs import ANSWER, ENDPOINT, SINK_ENDPOINT
 from pico.bench.faults import BenchError
 from pico.bench.figures import Figures
-from pico.bench.measures import PICO, TITLES
+from pico.bench.measures import NGINX, PICO, TITLES
 from pico.bench.plan import AT_ONCE, BODY_BYTES, CONNECTIONS, WATCHED, Plan
-from pico.bench.probe import HOST, find_free_ports
+from pico.bench.probe import HOST, find_free_ports, read_metrics
 from pico.bench.proc import Proc
 from pico.bench.progress import Progress
 from pico.bench.sides import COUNTED, LOGGED, UNCOUNTED, Cast, Side
@@ -36,6 +36,7 @@ class Bench:
     What all stages need.
 
     :ivar wrk: where that program is.
+    :ivar numbers: asks an admin port for the numbers of a node.
     """
 
     plan: Plan
@@ -45,6 +46,7 @@ class Bench:
     progress: Progress
     proc: Proc
     wrk: str
+    numbers: Callable[[int], Mapping[str, float]] = read_metrics
 
 
 def load_side(bench: Bench, side: Side, connections: int, seconds: int) -> Load:
@@ -66,13 +68,47 @@ def load_side(bench: Bench, side: Side, connections: int, seconds: int) -> Load:
         raise BenchError(str(error)) from None
 
 
+class Crossing:
+    """
+    Sees to it that what two nodes carry goes over the link between them, by what the second one counts.
+    """
+
+    def __init__(self, bench: Bench, side: Side) -> None:
+        self._bench = bench
+        self._side = side
+        self._before = self._crossed()
+
+    def check(self, size: int, what: str) -> None:
+        """
+        Note a fault unless as many bytes went over it, in either direction, as bodies have had since the beginning.
+
+        :param what: was carried.
+        """
+        crossed = self._crossed() - self._before
+        if self._side.link and crossed < size:
+            self._bench.figures.faults.append(
+                f"{TITLES[self._side.name]}, {what}: {crossed:.0f} bytes crossed the link between the nodes, of at "
+                f"least {size}"
+            )
+
+    def _crossed(self) -> float:
+        if not self._side.link:
+            return 0.0
+        numbers = self._bench.numbers(self._side.link)
+        return sum(numbers.get(f"pico_cluster_link_bytes_{way}_total", 0.0) for way in ("received", "sent"))
+
+
 class Requests:
     """
     Small requests: rate, latency, and the CPU time of whoever stands between.
     """
 
-    def __init__(self, bench: Bench, sides: Sequence[Side]) -> None:
+    def __init__(self, bench: Bench, sides: Sequence[Side], prefix: str = "") -> None:
+        """
+        :param prefix: of the figures' keys.
+        """
         self._bench = bench
+        self._prefix = prefix
         self._sides = sides
 
     def warm_up(self) -> None:
@@ -96,21 +132,23 @@ class Requests:
                 self._sample(side, connections)
 
     def _sample(self, side: Side, connections: int) -> None:
-        figures = self._bench.figures
+        figures, prefix = self._bench.figures, self._prefix
+        crossing = Crossing(self._bench, side)
         before = self._cpu_seconds(side)
         load = load_side(self._bench, side, connections, self._bench.plan.seconds)
         after = self._cpu_seconds(side)
         if load.fault:
             figures.faults.append(f"{TITLES[side.name]}, {_at(connections)}: {load.fault}")
-        figures.add(f"rate.{connections}", side.name, load.rate)
-        figures.add(f"p50.{connections}", side.name, load.p50)
-        figures.add(f"p99.{connections}", side.name, load.p99)
+        crossing.check(load.requests * len(ANSWER), _at(connections))
+        figures.add(f"{prefix}rate.{connections}", side.name, load.rate)
+        figures.add(f"{prefix}p50.{connections}", side.name, load.p50)
+        figures.add(f"{prefix}p99.{connections}", side.name, load.p99)
         if not side.hops or not load.requests:
             return
         costs = {hop: (after[hop] - before[hop]) * 1e6 / load.requests for hop in side.hops}
-        figures.add(f"cpu.{connections}", side.name, sum(costs.values()))
+        figures.add(f"{prefix}cpu.{connections}", side.name, sum(costs.values()))
         for hop, cost in costs.items():
-            figures.add(f"cpu.{hop}.{connections}", side.name, cost)
+            figures.add(f"{prefix}cpu.{hop}.{connections}", side.name, cost)
 
     def _cpu_seconds(self, side: Side) -> Mapping[str, float]:
         return {hop: self._bench.proc.cpu_seconds(pid) for hop, pid in side.hops.items()}
@@ -166,8 +204,12 @@ class Bodies:
     Large bodies, and the memory of whoever stands between.
     """
 
-    def __init__(self, bench: Bench, sides: Sequence[Side]) -> None:
+    def __init__(self, bench: Bench, sides: Sequence[Side], prefix: str = "") -> None:
+        """
+        :param prefix: of the figures' keys.
+        """
         self._bench = bench
+        self._prefix = prefix
         self._sides = sides
         #: Resident bytes before the first body, by process.
         self._resident: dict[int, int] = {}
@@ -200,9 +242,11 @@ class Bodies:
             repeat=max(1, self._bench.plan.bodies // at_once),
         )
         command = (sys.executable, "-m", "pico.bench.bodies", json.dumps(attrs.asdict(order)))
+        crossing = Crossing(self._bench, side)
         printed = self._bench.children.run(f"client of {TITLES[side.name]}", command, within=_PATIENCE)
         size = order.size * order.at_once * order.repeat
-        self._bench.figures.add(f"{way}.{at_once}", side.name, size / 1e9 / _seconds_of(printed))
+        crossing.check(size, f"64 MiB {way}, {at_once} at once")
+        self._bench.figures.add(f"{self._prefix}{way}.{at_once}", side.name, size / 1e9 / _seconds_of(printed))
 
     def _look_at_memory(self) -> None:
         for side in self._sides:
@@ -212,9 +256,39 @@ class Bodies:
 
     def _sample_memory(self, side: Side, hop: str, pid: int) -> None:
         peak = self._bench.proc.peak_bytes(pid)
-        figures = self._bench.figures
-        figures.add(f"memory.{hop}", side.name, (peak - self._resident[pid]) / 2**20)
-        figures.add(f"memory.{hop}.peak", side.name, peak / 2**20)
+        figures, prefix = self._bench.figures, self._prefix
+        figures.add(f"{prefix}memory.{hop}", side.name, (peak - self._resident[pid]) / 2**20)
+        figures.add(f"{prefix}memory.{hop}.peak", side.name, peak / 2**20)
+
+
+class Nodes:
+    """
+    Two nodes, with a link between them, as requests and bodies are measured with one.
+    """
+
+    def __init__(self, bench: Bench, sides: Sequence[Side], further: Sequence[Side]) -> None:
+        """
+        :param sides: all sides with one node, of which only nginx → nginx is used.
+        :param further: those of :meth:`pico.bench.sides.Cast.start_nodes`.
+        """
+        taken = [*(side for side in sides if side.name == NGINX), *further]
+        self._requests = Requests(bench, taken, "nodes.")
+        self._bodies = Bodies(bench, taken, "nodes.")
+
+    def warm_up(self) -> None:
+        """
+        Let every side open its connections and learn its headers.
+        """
+        self._requests.warm_up()
+
+    def measure(self, name: str) -> None:
+        """
+        Take one sample of everything.
+
+        :param name: of the round.
+        """
+        self._requests.measure(name)
+        self._bodies.measure(name)
 
 
 def measure_tunnels(bench: Bench, name: str) -> None:

@@ -225,7 +225,7 @@ def upstreams(
     cls=Option,
     multiple=True,
     metavar="STAGE",
-    help="Only these stages: requests, watching, bodies, tunnels, ready. [default: all]",
+    help="Only these stages: requests, watching, bodies, nodes, tunnels, ready, gossip. [default: all]",
 )
 def nginx(quick: bool, output: Path | None, docs: Path | None, only: tuple[str, ...]) -> None:
     """

@@ -21,6 +21,7 @@ _COMMANDS = {
     "agent": "Expose local services through a node.",
     "server": "Run a node.",
     "status": "Ask a node what it knows.",
+    "health": "Ask a node or an agent whether it is well.",
     "config": "Check or show a configuration, or describe all settings.",
     "doctor": "See what would keep a node or an agent from working.",
     "demo": "Run a node, a sample service and an agent.",

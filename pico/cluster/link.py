@@ -505,6 +505,14 @@ class Link:
             self._machine._ended()
         return stream
 
+    def probe(self) -> None:
+        """
+        Ask the node for a sign of life on every session. Those on which none comes are lost, and with them what is
+        under way there.
+        """
+        for carried in self._sessions():
+            carried.session.probe()
+
     def stop(self) -> None:
         """
         Close everything, with whatever is on it, and dial no more.

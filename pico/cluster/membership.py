@@ -140,6 +140,7 @@ class Membership:
         turn: Turn,
         random: Random,
         on_end_of_life: Callable[[NodeId, int], object],
+        on_unreachable: Callable[[NodeId, int], object],
         find_host: Callable[[str], str] = own_host,
     ) -> None:
         """
@@ -148,6 +149,7 @@ class Membership:
         :param reactor: binds the UDP port and looks names up.
         :param random: must be unpredictable.
         :param on_end_of_life: called with a node's id and a generation: no life of it below that goes on.
+        :param on_unreachable: called with a node's id and the generation of its life that does not answer gossip.
         :param find_host: finds the address of this machine by which others reach what is bound to all of them; nothing
             if there is none.
         :raises ConfigError: the node's id cannot be told others, or a seed cannot be read.
@@ -169,6 +171,7 @@ class Membership:
         self._turn = turn
         self._random = random
         self._on_end_of_life = on_end_of_life
+        self._on_unreachable = on_unreachable
         self._find_host = find_host
         self._address = ("", 0)
         self._port: IListeningPort | None = None
@@ -440,6 +443,7 @@ class Membership:
             _log.info("node {node} has left", node=event.peer.id)
         elif isinstance(event, BecameUnreachable):
             _log.warn("node {node} cannot be reached", node=event.peer.id)
+            self._on_unreachable(NodeId(event.peer.id), event.peer.life.generation)
         elif isinstance(event, BecameReachable):
             _log.info("node {node} can be reached again", node=event.peer.id)
         elif isinstance(event, Removed):

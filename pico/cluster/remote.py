@@ -378,6 +378,14 @@ class Remotes:
                 # Who is sent elsewhere by that may ask for the same endpoint, in the middle of this call.
                 self._turn.at_end(link.stop)
 
+    def probe(self, node: NodeId, generation: int) -> None:
+        """
+        Others cannot reach a life of a node: see whether the link to it still leads anywhere.
+        """
+        link = self._links.get((node, generation))
+        if link is not None:
+            link.probe()
+
     def stop(self) -> None:
         """
         Close all links, with whatever is on them.

@@ -196,6 +196,7 @@ def make_server(
             turn=turn,
             random=chooser,
             on_end_of_life=remotes.forget,
+            on_unreachable=remotes.probe,
         )
     link_port = LinkPort(
         identification,

@@ -1,5 +1,7 @@
 """
 How long it takes until every member of a group knows of a change.
+
+The keys and values are those of nodes that serve endpoints.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ from random import Random
 
 import attrs
 
+from pico.cluster.schema import Served, write_key, write_served
 from pico.gossip.events import Changed, Event
+from pico.names import DEFAULT_TENANT, EndpointKey
 from pico.testing.gossip import MemoryGroup, MemoryMember
 
 
@@ -36,9 +40,9 @@ class SpreadReport:
 
     def quantile(self, share: float) -> float:
         """
-        The delay that this share of the changes does not exceed.
+        The delay that this share of the changes does not exceed; 0 if nothing was changed.
         """
-        return self.delays[min(len(self.delays) - 1, int(len(self.delays) * share))]
+        return self.delays[min(len(self.delays) - 1, int(len(self.delays) * share))] if self.delays else 0.0
 
 
 class Spread:
@@ -70,7 +74,7 @@ class Spread:
         """
         for member in self._members:
             for number in range(self._keys):
-                member.put(_key(member, number), "1")
+                member.put(_key(member, number), _value(0))
 
     def everybody_knows(self) -> bool:
         """
@@ -111,7 +115,7 @@ class Spread:
 
     def _change(self, member: MemoryMember) -> None:
         self._changes += 1
-        value = f"change {self._changes}"
+        value = _value(self._changes)
         number = self._next[member]
         self._next[member] = (number + 1) % self._keys
         self._open[value.encode()] = self._group.now, {other for other in self._members if other is not member}
@@ -131,4 +135,9 @@ class Spread:
 
 
 def _key(member: MemoryMember, number: int) -> str:
-    return f"endpoint of {member.id} {number}"
+    return write_key(EndpointKey(DEFAULT_TENANT, f"service-{number}.{member.id}")).decode()
+
+
+def _value(number: int) -> str:
+    # So every value is another one.
+    return write_served(Served(1, number)).decode()

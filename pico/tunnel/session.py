@@ -260,6 +260,18 @@ class TunnelSession:
             self._core.go_away()
             self.flush_soon()
 
+    def probe(self) -> None:
+        """
+        Ask the peer for a sign of life now. Without one the tunnel is dead after ``keepalive_timeout``, as after a
+        silence.
+        """
+        if self._phase is _OPEN:
+            now = self._clock.seconds()
+            if self._keepalive.ask(now) is Action.PING:
+                self._core.ping(now)
+                self.flush_soon()
+                self._set_timer()
+
     def close(self) -> None:
         """
         End the tunnel at the end of the turn: send what may still be sent, then close the carrier.

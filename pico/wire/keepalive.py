@@ -62,14 +62,25 @@ class KeepAlive:
         self._heard = now
         self._asked = None
 
+    def ask(self, now: float) -> Action:
+        """
+        Ask the peer before its silence gives a reason to, and also when nothing is watched.
+
+        :return: nothing is due when it was asked already and has not answered: it gets no more time by this.
+        """
+        if self._asked is not None:
+            return Action.NONE
+        self._asked = now
+        return Action.PING
+
     def next_deadline(self) -> float | None:
         """
         When :meth:`handle_timer` has something to do; nothing when nothing is watched.
         """
-        if self._interval <= 0:
-            return None
         if self._asked is not None:
             return self._asked + self._timeout
+        if self._interval <= 0:
+            return None
         return self._heard + self._interval
 
     def handle_timer(self, now: float) -> Action:

@@ -131,3 +131,15 @@ def make_report(*, rounds: int = 3, faults: Sequence[str] = ()) -> Report:
     )
     configs = {"origin.conf": "listen 1;\n", "agent.yaml": "connect:\n"}
     return Report(conditions, make_measures(3000), figures, configs, 61.4)
+
+
+def add_others(report: Report) -> None:
+    """
+    Give a report figures of two nodes and of gossip.
+    """
+    for side, rate in (("nginx", 50_000.0), ("nginx-thrice", 40_000.0), ("nodes", 30_000.0)):
+        report.figures.add("nodes.rate.50", side, rate)
+    for size, p50, p99, last in (("3", 0.05, 0.1, 0.15), ("20", 0.5, 1.5, 2.0)):
+        report.figures.add("gossip.p50", size, p50)
+        report.figures.add("gossip.p99", size, p99)
+        report.figures.add("gossip.last", size, last)

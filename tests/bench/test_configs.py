@@ -13,13 +13,14 @@ from pico.bench.configs import (
     ANSWER,
     Ports,
     agent_command,
+    cluster_flags,
     make_agent_config,
     make_nginx_configs,
     render,
     server_command,
 )
 
-PORTS = Ports(origin=1001, sink=1002, first=1003, second=1004, proxy=1005, upstream=1006, admin=1007)
+PORTS = Ports(origin=1001, sink=1002, first=1003, second=1004, proxy=1005, upstream=1006, admin=1007, front=1008)
 
 
 class RenderTests(SynchronousTestCase):
@@ -49,11 +50,13 @@ class NginxConfigTests(SynchronousTestCase):
 
     def test_ports(self) -> None:
         """
-        The first passes on to the second, and that to the origin and to the sink.
+        The first passes on to the second, and that to the origin and to the sink; the one in front passes on to the
+        first.
         """
         self.assertEqual(self.ports_of("origin.conf"), ["1001"])
         self.assertEqual(self.ports_of("first.conf"), ["1004", "1004", "1003"])
         self.assertEqual(self.ports_of("second.conf"), ["1001", "1002", "1004"])
+        self.assertEqual(self.ports_of("front.conf"), ["1003", "1003", "1008"])
 
     def test_answer(self) -> None:
         """
@@ -70,7 +73,7 @@ class NginxConfigTests(SynchronousTestCase):
             self.assertIn("worker_processes 1;", text)
             self.assertIn("access_log off;", text)
             self.assertIn("keepalive_requests 1000000000;", text)
-        for name in ("first.conf", "second.conf"):
+        for name in ("front.conf", "first.conf", "second.conf"):
             kept = re.search(r"keepalive (\d+);", self.configs[name])
             self.assertGreaterEqual(int(kept[1]) if kept else 0, 256)
             self.assertIn("proxy_http_version 1.1;", self.configs[name])
@@ -123,3 +126,15 @@ class PicoTests(SynchronousTestCase):
         logged = server_command(["pico", "server"], proxy=1, upstream=2, admin=3, log="a.log")
         self.assertEqual(logged[-2:], ("--log.path", "a.log"))
         self.assertEqual(" ".join(agent_command(["pico"], "a.yaml")), "pico agent start --config.path a.yaml")
+
+    def test_cluster(self) -> None:
+        """
+        A node of several has an id, the cluster's secret in a file, a port for other nodes, and one to join, but for
+        the first.
+        """
+        flags = "--cluster.node-id n --cluster.secret-keys-file s"
+        self.assertEqual(" ".join(cluster_flags("n", "s", 0)), flags)
+        joining = cluster_flags("n", "s", 7)
+        self.assertEqual(" ".join(joining), f"{flags} --cluster.join 127.0.0.1:7")
+        command = server_command(["pico"], proxy=1, upstream=2, admin=3, gossip=4, cluster=joining)
+        self.assertIn(f"--cluster.gossip.bind-addr 127.0.0.1:4 {' '.join(joining)} ", " ".join(command))

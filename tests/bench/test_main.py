@@ -23,5 +23,6 @@ class RunBenchTests(SynchronousTestCase):
         self.assertEqual(status, 2)
         self.assertEqual(
             errors.getvalue(),
-            "pico bench nginx: nothing is called speed; there are requests, watching, bodies, tunnels, ready\n",
+            "pico bench nginx: nothing is called speed; there are requests, watching, bodies, nodes, tunnels, ready, "
+            "gossip\n",
         )

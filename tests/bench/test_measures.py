@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.bench.figures import Figures
-from pico.bench.measures import Goal, Measure, Verdict, make_measures
+from pico.bench.measures import GOSSIP, TWO_NODES, Goal, Measure, Verdict, make_measures
 from pico.bench.plan import STAGES
 
 
@@ -64,6 +64,22 @@ class MeasureTests(SynchronousTestCase):
         self.assertIsNone(self.verdict(None))
         self.assertIs(self.verdict(Goal(1.0, False, True), "other"), Verdict.UNKNOWN)
 
+    def test_other_table(self) -> None:
+        """
+        In another table another side is judged; where nobody is alone, the worst of all.
+        """
+        self.figures.add("some", "nodes", 5.0)
+        half = Measure("some", "", "", 0, "nodes", Goal(0.5, True, True), table=TWO_NODES)
+        self.assertIs(half.verdict(self.figures), Verdict.MET)
+        every = Measure("times", "", "", 0, "gossip", Goal(3.0, False, False), False, GOSSIP)
+        self.assertFalse(every.measured(self.figures))
+        self.assertIs(every.verdict(self.figures), Verdict.UNKNOWN)
+        for size, time, verdict in (("3", 1.0, Verdict.MET), ("20", 3.5, Verdict.MISSED), ("100", 2.0, Verdict.MISSED)):
+            self.figures.add("times", size, time)
+            self.assertIs(every.verdict(self.figures), verdict)
+        self.assertTrue(every.measured(self.figures))
+        self.assertIsNone(every.ratio(self.figures))
+
     def test_not_compared(self) -> None:
         """
         Some figures have no ratio.
@@ -103,14 +119,25 @@ class MakeMeasuresTests(SynchronousTestCase):
                 "tunnel.memory": "≤ 14",
                 "tunnel.rate": "≥ 2,000",
                 "ready": "≤ 0.5",
+                "nodes.rate.50": "ratio ≥ 0.45",
+                "nodes.down.1": "ratio ≥ 0.45",
+                "nodes.down.8": "ratio ≥ 0.45",
+                "nodes.up.1": "ratio ≥ 0.45",
+                "nodes.up.8": "ratio ≥ 0.45",
+                "gossip.p99": "≤ 1",
+                "gossip.unknown": "≤ 0",
+                "gossip.cpu": "≤ 25",
+                "gossip.rest.cpu": "≤ 5",
+                "gossip.death": "≤ 3",
+                "gossip.false": "≤ 0",
             },
         )
 
     def test_distinct(self) -> None:
         """
-        Each measure has a key and a title of its own, and belongs to a stage.
+        Each measure has a key of its own and in its table a title, and belongs to a stage.
         """
         measures = make_measures(3000)
         self.assertEqual(len({measure.key for measure in measures}), len(measures))
-        self.assertEqual(len({measure.title for measure in measures}), len(measures))
+        self.assertEqual(len({(measure.table.title, measure.title) for measure in measures}), len(measures))
         self.assertEqual({measure.stage for measure in measures}, set(STAGES))

@@ -8,8 +8,9 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pico.bench.measures import GOSSIP, ONE_NODE, TWO_NODES
 from pico.bench.report import align, make_json, median_rows, spread_rows, text_lines
-from tests.bench.support import make_report
+from tests.bench.support import add_others, make_report
 
 
 class RowTests(SynchronousTestCase):
@@ -17,7 +18,7 @@ class RowTests(SynchronousTestCase):
         """
         Each measure with figures has a row: medians, the ratio of the rounds, the goal and its verdict.
         """
-        head, *rows = median_rows(make_report())
+        head, *rows = median_rows(make_report(), ONE_NODE)
         self.assertEqual(
             head,
             ("", "unit", "origin alone", "nginx → nginx", "Pico", "ratio (least to most)", "goal", ""),
@@ -54,18 +55,35 @@ class RowTests(SynchronousTestCase):
         """
         One round has no least and most.
         """
-        self.assertEqual(median_rows(make_report(rounds=1))[2][5], "0.80")
+        self.assertEqual(median_rows(make_report(rounds=1), ONE_NODE)[2][5], "0.80")
 
     def test_spread(self) -> None:
         """
         The least and the most of each side are told.
         """
-        rows = {row[0]: row[1:] for row in spread_rows(make_report())}
+        rows = {row[0]: row[1:] for row in spread_rows(make_report(), ONE_NODE)}
         self.assertEqual(
             rows["requests, 50 connections"],
             ("/s", "100,000 to 100,002", "50,000 to 70,000", "40,000 to 42,000"),
         )
         self.assertEqual(rows["from start to ready"], ("s", "", "", "0.250 to 0.250"))
+
+    def test_other_tables(self) -> None:
+        """
+        Two nodes are compared with nginx → nginx; gossip has a column for each size that there are figures of.
+        """
+        report = make_report()
+        self.assertEqual(report.tables, [ONE_NODE])
+        add_others(report)
+        self.assertEqual(report.tables, [ONE_NODE, TWO_NODES, GOSSIP])
+        head, row = median_rows(report, TWO_NODES)
+        self.assertEqual(
+            head[2:6], ("nginx → nginx", "nginx → nginx → nginx", "Pico, two nodes", "ratio (least to most)")
+        )
+        self.assertEqual(row[2:], ("50,000", "40,000", "30,000", "0.60", "ratio ≥ 0.45", "met"))
+        head, *rows = median_rows(report, GOSSIP)
+        self.assertEqual(head, ("", "unit", "3 nodes", "20 nodes", "goal", ""))
+        self.assertEqual(rows[1][1:], ("s", "0.100", "1.500", "≤ 1", "missed"))
 
 
 class AlignTests(SynchronousTestCase):
@@ -93,6 +111,20 @@ class TextTests(SynchronousTestCase):
         After one round there is one table.
         """
         self.assertNotIn("Least and most", text_lines(make_report(rounds=1)))
+
+    def test_tables(self) -> None:
+        """
+        Each table stands below its title, the plot behind that of gossip.
+        """
+        report = make_report()
+        add_others(report)
+        lines = text_lines(report)
+        self.assertEqual(
+            [line for line in lines if line in ("Figures", "Two nodes", "Gossip")], ["Figures", "Two nodes", "Gossip"]
+        )
+        self.assertIn("Medians; ratio: Pico, two nodes ÷ nginx → nginx, round by round", lines)
+        self.assertTrue(any(line.startswith("  3 nodes |█") for line in lines))
+        self.assertIn("until every node knows, p99", lines[-1])
 
     def test_faults(self) -> None:
         """
@@ -130,3 +162,9 @@ class JSONTests(SynchronousTestCase):
         self.assertEqual(rate["goal"], {"bound": 0.65, "relative": True, "at_least": True, "verdict": "met"})
         self.assertNotIn("ratio", measures["ready"])
         self.assertEqual(list(measures["ready"]["sides"]), ["pico"])
+        report = make_report()
+        add_others(report)
+        measures = {measure["key"]: measure for measure in json.loads(make_json(report))["measures"]}
+        self.assertEqual(measures["nodes.rate.50"]["ratio"]["of"], "nodes")
+        self.assertEqual(list(measures["gossip.p99"]["sides"]), ["3", "20"])
+        self.assertNotIn("ratio", measures["gossip.p99"])

@@ -19,8 +19,8 @@ class WriteFilesTests(SynchronousTestCase):
         """
         directory = Path(self.mktemp())
         directory.mkdir()
-        configs = write_files(directory, Ports(1, 2, 3, 4, 5, 6, 7), body=False)
-        self.assertEqual(list(configs), ["origin.conf", "first.conf", "second.conf", "agent.yaml"])
+        configs = write_files(directory, Ports(1, 2, 3, 4, 5, 6, 7, 8), body=False)
+        self.assertEqual(list(configs), ["origin.conf", "first.conf", "front.conf", "second.conf", "agent.yaml"])
         for name, text in configs.items():
             self.assertEqual((directory / name).read_text("utf-8"), text)
         self.assertEqual(list((directory / "files").iterdir()), [])

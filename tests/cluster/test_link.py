@@ -225,6 +225,30 @@ class LinkTests(SceneTestCase):
             self.assertEqual(user.heard, heard)
             self.scene.network.advance(3)
 
+    def test_probed(self) -> None:
+        """
+        When the other node is doubted, all sessions with it are lost after the time for an answer, those that are
+        replaced as well; if it answers, none is.
+        """
+        self.make()
+        user = self.user()
+        self.link.probe()
+        user.want()
+        self.scene.network.pump()
+        self.scene.port.leave(30.0)
+        self.scene.network.pump()
+        self.assertEqual((self.link.session, self.link.streams), (None, 1))
+        self.link.probe()
+        self.scene.network.advance(6)
+        self.assertEqual(self.link.streams, 1)
+        self.scene.network.cut(self.scene.host, self.scene.network.host("a"))
+        self.link.probe()
+        self.scene.network.advance(4.9)
+        self.assertEqual(self.link.streams, 1)
+        self.scene.network.advance(0.2)
+        self.assertEqual(self.link.streams, 0)
+        self.assertEqual(user.protocols[0].log[-1], "lost")
+
     def test_waiting_when_it_is_lost(self) -> None:
         """
         Who waits for the other node to accept streams goes on over the next link.

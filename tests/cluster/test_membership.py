@@ -59,6 +59,7 @@ class MembershipTestCase(SynchronousTestCase):
         """
         self.network = MemoryNetwork()
         self.over: list[tuple[str, int]] = []
+        self.silent: list[tuple[str, int]] = []
         self.loads: dict[EndpointKey, int] = {}
 
     def make(
@@ -90,6 +91,7 @@ class MembershipTestCase(SynchronousTestCase):
             turn=Turn(host),
             random=Random(f"{name} {generation}"),
             on_end_of_life=lambda node, before: self.over.append((node, before)),
+            on_unreachable=lambda node, generation: self.silent.append((node, generation)),
             find_host=lambda bound: found,
         )
 
@@ -251,6 +253,25 @@ class PublishTests(MembershipTestCase):
         self.successResultOf(self.membership.close())
         self.network.pump()
         self.assertEqual(self.network.clock.getDelayedCalls(), [])
+
+
+class SilentTests(MembershipTestCase):
+    """
+    Members that do not answer any more.
+    """
+
+    def test_told(self) -> None:
+        """
+        Who cannot be reached is told of once, with the generation of that life.
+        """
+        one, other = self.make("a", generation=7), self.make("b", seeds=["a"])
+        self.open(one, "10.0.0.1")
+        self.open(other, "10.0.0.2")
+        self.network.advance(2)
+        self.assertEqual(self.silent, [])
+        one.close()
+        self.network.advance(5)
+        self.assertEqual(self.silent, [("a", 7)])
 
 
 class ExchangeTests(MembershipTestCase):

@@ -315,6 +315,22 @@ class RemotesTests(RemotesTestCase):
         self.answer()
         self.assertTrue(request.ended)
 
+    def test_probed(self) -> None:
+        """
+        When a life of a node is doubted, what is under way there fails after the time for an answer, and may be tried
+        elsewhere. Doubt of another life, or of a stranger, changes nothing.
+        """
+        (upstream,) = self.hold(self.holder())
+        request = self.ask(upstream)
+        self.scene.network.cut(self.scene.host, self.scene.network.host("a"))
+        self.remotes.probe(NodeId("b"), 2)
+        self.remotes.probe(NodeId("c"), 1)
+        self.scene.network.advance(6)
+        self.assertIsNone(request.kind)
+        self.remotes.probe(NodeId("b"), 1)
+        self.scene.network.advance(5.1)
+        self.assertIs(request.kind, FailureKind.LOST)
+
     def test_swept(self) -> None:
         """
         What is not used for minutes is forgotten, link and all; what is used is not.

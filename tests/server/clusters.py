@@ -12,6 +12,7 @@ import msgspec
 
 from pico.cluster.members import Holder
 from pico.config.server import Admin, Cluster, Gossip, Proxy, ServerConfig
+from pico.interfaces import IVerifier
 from pico.names import DEFAULT_TENANT, EndpointKey
 from pico.server.node import make_server
 from pico.server.service import NodeService
@@ -59,6 +60,7 @@ class Clusters(Places):
         generation: int | None = None,
         gossip_port: int = GOSSIP,
         max_members: int = 1000,
+        verifier: IVerifier | None = None,
         **settings: object,
     ) -> Node:
         """
@@ -67,6 +69,7 @@ class Clusters(Places):
         :param join: names of hosts.
         :param host: where it is, if not on the host of its name.
         :param generation: of this life; higher from life to life when not given.
+        :param verifier: says who belongs to which tenant.
         :param settings: of ``cluster``.
         """
         self._lives += 1
@@ -86,6 +89,7 @@ class Clusters(Places):
             there,
             clock=there,
             chooser=random.Random(f"{name} {self._lives}"),
+            verifier=verifier,
             wall_time=lambda: (generation if generation is not None else self._lives) / 1000,
         )
         node = self.nodes[name] = Node(name, there, service)

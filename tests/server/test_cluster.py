@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import DatagramProtocol, ServerFactory
 from twisted.logger import LogEvent, capturedLogs, formatEvent
@@ -14,9 +15,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from pico.cluster.membership import ALONE_AFTER, JoinFailed, Replaced
 from pico.config.server import Cluster, Gossip, Links, ServerConfig
 from pico.errors import ConfigError, ListenError
+from pico.gossip.limits import DEFAULT_TIMING
 from tests.server.clusters import Clusters
+from tests.server.linked import OK
 from tests.server.nodes import KEY
 from tests.server.support import ADMIN, GOSSIP, PROXY, Service, request_bytes
+from tests.server.test_tenants import ByHeader
 
 OTHER_KEY = b"the secret of quite another cluster"
 
@@ -329,6 +333,42 @@ class ServeTests(ClusterTestCase):
         self.advance(70)
         self.assert_knows("a", b="active")
 
+    def test_vanished(self) -> None:
+        """
+        What is under way at a node that vanished without a word is tried elsewhere as soon as gossip misses the node
+        and its link does not answer either; keep-alive alone would take 15 seconds.
+        """
+        silent, elsewhere = Service(b""), Service(b"elsewhere")
+        self.world.agent_at("c", silent, "slow")
+        self.advance(0.5)
+        client = self.world.get_at("a", endpoint="slow")
+        self.assertEqual(silent.requests, 1)
+        self.world.agent_at("b", elsewhere, "slow")
+        self.advance(0.5)
+        for name in "ab":
+            self.world.network.cut(self.world.nodes[name].host, self.world.nodes["c"].host)
+        self.advance(4.5)
+        self.assertEqual(client.status, 0)
+        self.advance(4)
+        self.assertEqual((client.status, client.body), (200, b"elsewhere"))
+
+    def test_unheard(self) -> None:
+        """
+        A node that only gossip cannot reach goes on with what is under way there: its link answers.
+        """
+        slow = Service(b"")
+        self.world.agent_at("c", slow, "slow")
+        self.advance(0.5)
+        client = self.world.get_at("a", endpoint="slow")
+        membership = self.world.nodes["c"].service.membership
+        assert membership is not None
+        membership.close()
+        self.advance(12)
+        self.assert_knows("a", b="active", c="unreachable")
+        slow.connections[0].transport.write(OK)
+        self.world.network.pump()
+        self.assertEqual((client.status, client.body), (200, b"hello"))
+
     def test_killed_beside_another(self) -> None:
         """
         With a second tunnel elsewhere nobody notices a thing.
@@ -439,6 +479,54 @@ class ServeTests(ClusterTestCase):
         self.assertEqual((holder.peer.id, holder.upstreams, holder.load), ("b", 1, 8))
 
 
+class TenantsTests(ClusterTestCase):
+    """
+    Two tenants, each of which has an agent for "e", at another node; a third one that has none.
+    """
+
+    def setUp(self) -> None:
+        """
+        Three nodes: ours is at b, theirs is at c.
+        """
+        super().setUp()
+        for name in "abc":
+            self.world.start(name, *(["a"] if name != "a" else []), verifier=ByHeader())
+        self.advance(2)
+        self.services = {tenant: Service(tenant.encode()) for tenant in ("ours", "theirs")}
+        for node, (tenant, service) in zip("bc", self.services.items(), strict=True):
+            self.world.agent_at(node, service, tenant=tenant)
+        self.advance(1)
+
+    def body_of(self, node: str, tenant: str) -> tuple[int, bytes]:
+        """
+        What a node answers to somebody of a tenant.
+        """
+        client = self.world.get_at(node, "/", f"x-piko-tenant-id: {tenant}")
+        return client.status, client.body if client.status == 200 else b""
+
+    def test_apart(self) -> None:
+        """
+        Each tenant's requests reach its own service, from every node; who has none reaches nothing.
+        """
+        for _ in range(3):
+            for name in "abc":
+                for tenant in ("ours", "theirs"):
+                    self.assertEqual(self.body_of(name, tenant), (200, tenant.encode()))
+                self.assertEqual(self.body_of(name, "others"), (502, b""))
+        self.assertEqual([service.requests for service in self.services.values()], [9, 9])
+
+    def test_one_is_gone(self) -> None:
+        """
+        When the node with a tenant's only tunnel is gone, nothing of it goes to the other tenant's service.
+        """
+        self.world.kill("b")
+        for seconds in (0.0, 0.5, 3.0):
+            self.advance(seconds)
+            self.assertEqual([self.body_of(name, "ours") for name in "ac"], [(502, b"")] * 2)
+            self.assertEqual([self.body_of(name, "theirs") for name in "ac"], [(200, b"theirs")] * 2)
+        self.assertEqual(self.services["ours"].requests, 0)
+
+
 class PortsTests(ClusterTestCase):
     """
     One number for UDP and TCP.
@@ -473,6 +561,15 @@ class SettingsTests(ClusterTestCase):
     """
     What the settings change.
     """
+
+    def test_times(self) -> None:
+        """
+        A node's times, unless they are set, are those with which groups of all sizes are simulated.
+        """
+        default = Cluster()
+        self.assertEqual(
+            attrs.evolve(DEFAULT_TIMING, interval=default.gossip.interval, forget=default.forget), DEFAULT_TIMING
+        )
 
     def test_forget(self) -> None:
         """

@@ -114,6 +114,7 @@ class Clocked:
     """
 
     watch: KeepAlive
+    interval: float
     now: float = 0.0
 
     def received(self) -> None:
@@ -140,15 +141,15 @@ def _watched(interval: float) -> Callable[[], Clocked]:
     def start() -> Clocked:
         watch = KeepAlive(interval, 10)
         watch.start(0)
-        return Clocked(watch)
+        return Clocked(watch, interval)
 
     return start
 
 
 def _keepalive_state(clocked: Clocked) -> tuple[str]:
-    if clocked.watch.next_deadline() is None:
-        return ("OFF",)
-    return ("ASKED" if clocked.watch.ping_sent else "QUIET",)
+    if clocked.watch.ping_sent:
+        return ("ASKED" if clocked.interval else "DOUBTED",)
+    return ("OFF" if clocked.watch.next_deadline() is None else "QUIET",)
 
 
 def _due(result: object) -> str:
@@ -172,6 +173,7 @@ KEEPALIVE: Machine[Clocked] = Machine(
                 "OFF": "nothing: the interval is 0",
                 "QUIET": "the end of an interval of silence; `ping_sent` is false",
                 "ASKED": "any byte, since a ping was sent; `ping_sent` is true",
+                "DOUBTED": "the same, where the interval is 0",
             },
         ),
     ),
@@ -180,6 +182,11 @@ KEEPALIVE: Machine[Clocked] = Machine(
     lambda clocked: None,
     (
         Input("received", "`received(now)`: any byte", (Clocked.received,)),
+        Input(
+            "ask",
+            "`ask(now)`: something else gives a reason to doubt",
+            (lambda clocked: clocked.watch.ask(clocked.now),),
+        ),
         Input("timer, early", "`handle_timer(now)` before its time", (lambda clocked: clocked.fire(-0.5),)),
         Input("timer", "`handle_timer(now)` when it is due", (lambda clocked: clocked.fire(0),)),
         Input("timer, a bit late", "less than `timeout` after its time", (lambda clocked: clocked.fire(9.9),)),

@@ -182,6 +182,14 @@ CASES: Mapping[str, Sequence[Use]] = {
         Use("--connect.url=http://127.0.0.1:{free}", 1, "fail  node .*connection refused", ""),
         wrong("--endpoints=x", "Invalid value for '--endpoints': 'x' is not ENDPOINT/ADDR"),
     ),
+    "health": (
+        Use("--server.url=http://127.0.0.1:{admin}", out="^healthy\n$"),
+        Use("--ready --server.url=127.0.0.1:{admin}", out="^ready\n$"),
+        Use("--server.url=http://127.0.0.1:{free}", 1, "", "^pico: cannot ask .*connection refused"),
+        wrong("--timeout=soon", "'soon' is not a duration"),
+        wrong("--timeout=0s", "--timeout 0s leaves no time for an answer"),
+        wrong("--server.url=ftp://x", "'ftp://x' is not the URL of an admin port"),
+    ),
     "demo": (Use("", until="curl "), wrong("clutser", "No such command 'clutser'. Did you mean 'cluster'")),
     "demo cluster": (
         Use("--nodes=2 --no-sample " + _ANY_PORTS, until="pico agent --endpoints"),

@@ -384,6 +384,34 @@ class TimeTests(SynchronousTestCase):
         self.assertIn("no sign of life", alone.closed[0].getErrorMessage())
         self.assertEqual([], alone.clock.getDelayedCalls())
 
+    def test_probed(self) -> None:
+        """
+        A peer that is doubted is asked at once, and once; one that answers lives on, one that does not is dropped
+        after the timeout, whether silence is watched or not.
+        """
+        for interval in (30.0, 0.0):
+            alone = Alone(settings=TunnelSettings(keepalive_interval=interval, keepalive_timeout=10))
+            alone.clock.advance(5)
+            alone.session.probe()
+            alone.turn()
+            self.assertEqual(ping(0), alone.said())
+            alone.session.probe()
+            alone.turn()
+            self.assertEqual(b"", alone.said())
+            alone.hear(pong(0))
+            alone.clock.advance(11)
+            alone.turn()
+            self.assertEqual("open", alone.carrier.state)
+            alone.session.probe()
+            alone.clock.advance(9.9)
+            alone.turn()
+            self.assertEqual("open", alone.carrier.state)
+            alone.clock.advance(0.1)
+            alone.turn()
+            self.assertEqual("lost", alone.carrier.state)
+            alone.session.probe()
+            self.assertEqual([], alone.clock.getDelayedCalls())
+
     def test_dead_peer_behind_a_full_carrier(self) -> None:
         """
         A peer that has stopped reading as well is found as fast, though the ping cannot leave.

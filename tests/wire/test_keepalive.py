@@ -68,6 +68,27 @@ class KeepAliveTests(SynchronousTestCase):
             self.assertEqual(moment + 30, watch.next_deadline())
             self.assertIs(Action.NONE, watch.handle_timer(40))
 
+    def test_asked_early(self) -> None:
+        """
+        Whoever doubts the peer has it asked at once; that gives a peer that was asked already no more time.
+        """
+        watch = self.watch()
+        self.assertIs(Action.PING, watch.ask(12))
+        self.assertEqual(22, watch.next_deadline())
+        self.assertIs(Action.NONE, watch.ask(20))
+        self.assertIs(Action.DEAD, watch.handle_timer(22))
+
+    def test_asked_while_off(self) -> None:
+        """
+        Also where silence alone is no reason. After the answer nothing is watched again.
+        """
+        watch = KeepAlive(0, 10)
+        watch.start(0)
+        self.assertIs(Action.PING, watch.ask(100))
+        self.assertEqual(110, watch.next_deadline())
+        watch.received(101)
+        self.assertIsNone(watch.next_deadline())
+
     def test_off(self) -> None:
         """
         Without an interval nothing is watched.
