@@ -8,6 +8,7 @@ forbids a tunnel to be chosen, since an agent lets go of one only when the next 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from heapq import nsmallest
 from itertools import islice
@@ -19,6 +20,9 @@ SETTLED = 60.0
 #: Seconds for which it is believed that a tunnel goes that was asked to. Then it counts as staying, and another one
 #: is asked in its place.
 PATIENCE = 30.0
+
+#: Seconds after which all nodes know where a tunnel is that has gone from here.
+KNOWN = 1.0
 
 #: How many are looked at for each one that is chosen, and at the least: there may be very many.
 _LOOKED_AT = 8
@@ -42,12 +46,20 @@ class Movables(Generic[Tunnel]):
     The tunnels of this node whose agents would understand it if they were asked to go.
     """
 
-    __slots__ = ("_asked", "_stay")
+    __slots__ = ("_asked", "_left", "_stay")
 
     def __init__(self) -> None:
         #: Since when they are here, the oldest first; and when they were asked, the first one first.
         self._stay: dict[Tunnel, float] = {}
         self._asked: dict[Tunnel, float] = {}
+        #: When those that were asked have gone, if that was not long ago.
+        self._left: deque[float] = deque()
+
+    def __len__(self) -> int:
+        """
+        How many can still be asked.
+        """
+        return len(self._stay)
 
     def add(self, tunnel: Tunnel, now: float) -> None:
         """
@@ -55,18 +67,14 @@ class Movables(Generic[Tunnel]):
         """
         self._stay[tunnel] = now
 
-    def remove(self, tunnel: Tunnel) -> None:
+    def remove(self, tunnel: Tunnel, now: float) -> None:
         """
         It has gone, or takes nothing new any more. A second time changes nothing.
         """
         self._stay.pop(tunnel, None)
-        self._asked.pop(tunnel, None)
-
-    def asked(self, tunnel: Tunnel) -> bool:
-        """
-        Whether it is here and was chosen.
-        """
-        return tunnel in self._asked
+        if self._asked.pop(tunnel, None) is not None:
+            self._forget(now)
+            self._left.append(now)
 
     def expected_to_go(self, now: float) -> int:
         """
@@ -78,6 +86,13 @@ class Movables(Generic[Tunnel]):
                 break
             count += 1
         return count
+
+    def just_gone(self, now: float) -> int:
+        """
+        How many were chosen and have gone, but not every node may know yet where they are.
+        """
+        self._forget(now)
+        return len(self._left)
 
     def choose(self, count: int, alone: Callable[[Tunnel], bool], now: float) -> Sequence[Tunnel]:
         """
@@ -98,3 +113,9 @@ class Movables(Generic[Tunnel]):
             del self._stay[tunnel]
             self._asked[tunnel] = now
         return chosen
+
+    # Inside
+
+    def _forget(self, now: float) -> None:
+        while self._left and now - self._left[0] >= KNOWN:
+            self._left.popleft()

@@ -6,13 +6,13 @@ Pure: once a second the numbers of tunnels go in, and how many to ask comes out.
 - **Nothing is asked of a node at its share.** Only the tunnels above it are ever asked to go, in whole ones.
 - **Who begins.** A node with more than its share begins when it has ``threshold`` too many, or when the emptiest node
   has ``threshold`` too few: when one of many nodes comes back empty, each of the others is hardly above its share.
-- **No swinging.** It goes on until both are at half the threshold. Those that were asked and have not gone yet do not
-  count any more, so nobody is asked twice for the same gap; the numbers of others are some tenths of a second old,
-  which the pace makes harmless.
+- **No swinging.** It goes on until both are at half the threshold. Those that were asked do not count as being here any
+  more, but will be somewhere, so nobody is asked twice for the same gap. The numbers of others are some tenths of a
+  second old, which the pace makes harmless.
 - **The pace** is ``shed_rate`` of a share a second. A fraction is kept for the next second.
 - **Not in vain.** Who is asked dials wherever a load balancer leads, which may be here again, and a node may refuse
-  everybody. When what was asked has not filled the gaps by even a part of what pure chance would have, it rests for a
-  while, longer each time, or until nodes come or go.
+  everybody. When neither what is too much here nor what is missing at the emptiest node has become less by a part of
+  what pure chance would have brought there, it rests for a while, longer each time, or until nodes come or go.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pico.names import NodeId
 #: Seconds between two looks.
 LOOK = 1.0
 
-#: An effort is judged when so many tunnels would have filled a gap if each had gone anywhere by chance ...
+#: An effort is judged when so many tunnels would be at the emptiest node if each had gone anywhere by chance ...
 _EXPECTED = 10.0
 #: ... or when so many were asked, and this part of all that are here ...
 _ASKED = 20
@@ -93,9 +93,9 @@ class _State(enum.Enum):
 @attrs.define
 class _Effort:
     """
-    What was asked since ``since``, when ``gap`` tunnels were missing elsewhere.
+    What was asked since ``since``, when ``gap`` tunnels were too many here, or missing at the emptiest node.
 
-    :ivar expected: how many of them chance would have led to where they are missing.
+    :ivar expected: how many of them chance would have led to that node.
     """
 
     since: float
@@ -124,34 +124,37 @@ class Rebalance:
         self._rest = REST
         self._rests_until = 0.0
 
-    def look(self, here: int, others: Mapping[NodeId, int], now: float) -> Advice:
+    def look(self, here: int, moving: int, movable: int, others: Mapping[NodeId, int], now: float) -> Advice:
         """
         Say what to do. To be called every :data:`LOOK` seconds.
 
         :param here: tunnels of this node, without those that were asked to go and are expected to.
+        :param moving: those, and others that have gone so recently that nobody may know yet where they are.
+        :param movable: how many of those that are here can be asked.
         :param others: those of the other nodes that take tunnels.
         """
         passed, self._last = min(LOOK, now - self._last), now
         self._meet(others.keys())
         counts = (here, *others.values())
-        share = sum(counts) / len(counts)
+        share = (sum(counts) + moving) / len(counts)
         if self._state is _State.RESTING and now >= self._rests_until:
             self._be_still()
         if self._state is _State.RESTING or not self._unbalanced(here, counts, share):
             return Advice(share=share)
-        gap = sum(share - count for count in counts if count < share)
+        # Whoever was asked may still come back.
+        gap = max(here + moving - share, share - min(counts))
         if self._effort is None:
             self._effort = _Effort(now, gap)
         elif self._in_vain(self._effort, here, gap, now):
             return self._give_up(share, now)
         pace = self._settings.shed_rate * share
         self._credit = min(self._credit + pace * passed, max(1.0, pace))
-        shed = min(int(self._credit), int(here - share))
+        shed = min(int(self._credit), int(here - share), movable)
         if not shed:
             return Advice(share=share)
         self._credit -= shed
         self._effort.asked += shed
-        self._effort.expected += shed * sum(count < share for count in counts) / len(counts)
+        self._effort.expected += shed / len(counts)
         news = None if self._began else News.BEGAN
         self._began = True
         return Advice(shed, share, news)

@@ -11,7 +11,7 @@ import attrs
 import msgspec
 
 from pico.cluster.members import Holder
-from pico.config.server import Cluster, Gossip, ServerConfig
+from pico.config.server import Cluster, Gossip, ServerConfig, Upstream
 from pico.names import DEFAULT_TENANT, EndpointKey
 from pico.server.node import make_server
 from pico.server.service import NodeService
@@ -58,6 +58,7 @@ class Clusters(Places):
         host: str = "",
         generation: int | None = None,
         gossip_port: int = GOSSIP,
+        upstream: Upstream | None = None,
         **settings: object,
     ) -> Node:
         """
@@ -77,7 +78,7 @@ class Clusters(Places):
             gossip=Gossip(bind_addr=f"{there.address}:{gossip_port}"),
         )
         service = make_server(
-            ServerConfig(cluster=msgspec.structs.replace(cluster, **settings)),
+            ServerConfig(upstream=upstream or Upstream(), cluster=msgspec.structs.replace(cluster, **settings)),
             there,
             clock=there,
             chooser=random.Random(f"{name} {self._lives}"),

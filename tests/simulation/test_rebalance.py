@@ -133,11 +133,11 @@ class OtherSizesTests(SynchronousTestCase):
             for seed in range(3):
                 each = tunnels // (nodes - 1)
                 cluster = Moving(SETTINGS, [each] * (nodes - 1) + [0], seed)
-                cluster.run(300)
+                # Of a hundred nodes each has hardly one tunnel above its share: few are asked at a time.
+                cluster.run(600)
                 print(f"\n{nodes} nodes: {cluster.moves / tunnels:.2f} moves a tunnel, off by {cluster.off:.3f}")
                 self.assertLess(abs(cluster.counts[-1] * nodes / tunnels - 1), 0.1, nodes)
                 self.assertLessEqual(cluster.moves, 1.2 * tunnels, nodes)
                 quiet = cluster.moves
                 cluster.run(600)
-                # Where one tunnel is a hundredth of a share, the last of them take their time.
-                self.assertLessEqual(cluster.moves - quiet, 0.05 * tunnels if nodes > 50 else 0, nodes)
+                self.assertEqual(cluster.moves, quiet, nodes)

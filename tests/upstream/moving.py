@@ -145,8 +145,9 @@ class Moving:
         return {node.id: node.told[0] for node in self.nodes if node is not of}
 
     def _look(self, node: Node) -> None:
-        here = node.count - node.tunnels.expected_to_go(self.now)
-        advice = node.core.look(here, self._others(node), self.now)
+        going = node.tunnels.expected_to_go(self.now)
+        moving = going + node.tunnels.just_gone(self.now)
+        advice = node.core.look(node.count - going, moving, len(node.tunnels), self._others(node), self.now)
         if advice.news is not None:
             node.news.append(advice.news)
         for tunnel in node.tunnels.choose(advice.shed, lambda tunnel: False, self.now):
@@ -165,7 +166,7 @@ class Moving:
             return
         former = tunnel.node
         self.returns += former is node
-        former.tunnels.remove(tunnel)
+        former.tunnels.remove(tunnel, self.now)
         former.count -= 1
         tunnel.node = node
         node.count += 1

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.upstream.movables import PATIENCE, SETTLED, Movables
+from pico.upstream.movables import KNOWN, PATIENCE, SETTLED, Movables
 
 
 @attrs.define(eq=False)
@@ -108,7 +108,6 @@ class AskedTests(SynchronousTestCase):
         """
         Nobody is asked twice.
         """
-        self.assertEqual([self.movables.asked(tunnel) for tunnel in self.tunnels], [True, True, False])
         self.assertEqual(self.choose(3, 120), "c")
         self.assertEqual(self.choose(3, 1000), "")
 
@@ -125,8 +124,16 @@ class AskedTests(SynchronousTestCase):
         """
         a, _, c = self.tunnels
         for _ in range(2):
-            self.movables.remove(a)
-            self.movables.remove(c)
-        self.assertFalse(self.movables.asked(a))
+            self.movables.remove(a, 110)
+            self.movables.remove(c, 110)
         self.assertEqual(self.movables.expected_to_go(110), 1)
         self.assertEqual(self.choose(3, 110), "")
+
+    def test_just_gone(self) -> None:
+        """
+        Who was asked and has gone must be somewhere, until everybody knows where.
+        """
+        for tunnel in self.tunnels:
+            self.movables.remove(tunnel, 111)
+        self.assertEqual(self.movables.just_gone(111), 2)
+        self.assertEqual(self.movables.just_gone(111 + KNOWN), 0)

@@ -23,6 +23,8 @@ class Looking:
 
     def __init__(self, settings: RebalanceSettings = SETTINGS) -> None:
         self.core = Rebalance(settings)
+        self.moving = 0
+        self.movable = 1000
         self.now = 0.0
 
     def look(self, here: int, *others: int) -> Advice:
@@ -30,7 +32,8 @@ class Looking:
         Look at the numbers of nodes ``n0``, ``n1`` and so on.
         """
         self.now += 1
-        return self.core.look(here, {NodeId(f"n{index}"): count for index, count in enumerate(others)}, self.now)
+        numbers = {NodeId(f"n{index}"): count for index, count in enumerate(others)}
+        return self.core.look(here, self.moving, self.movable, numbers, self.now)
 
     def shed(self, here: int, *others: int, looks: int = 1) -> Sequence[int]:
         """
@@ -100,6 +103,15 @@ class WhetherTests(SynchronousTestCase):
         self.assertEqual(node.shed(100, 104, 96), [0])
         self.assertEqual(node.shed(103, 112, 85), [0])
 
+    def test_on_their_way(self) -> None:
+        """
+        Those that were asked are not here, and not nowhere either: what is left here is no more than the share.
+        """
+        node = Looking(RebalanceSettings(threshold=0.2, shed_rate=1, min_conns=50))
+        self.assertEqual(node.shed(200, 0), [100])
+        node.moving = 100
+        self.assertEqual(node.shed(100, 0, looks=5), [0] * 5)
+
 
 class PaceTests(SynchronousTestCase):
     """
@@ -114,6 +126,17 @@ class PaceTests(SynchronousTestCase):
         asked = node.shed(150, 50, looks=20)
         self.assertEqual(sum(asked), 10)
         self.assertEqual(asked, [0, 1] * 10)
+
+    def test_movable(self) -> None:
+        """
+        No more than can be asked; and where nobody can, nothing has begun and nothing is in vain.
+        """
+        node = Looking()
+        node.movable = 3
+        self.assertEqual(node.shed(200, 0), [3])
+        node = Looking()
+        node.movable = 0
+        self.assertEqual({node.look(200, 0) for _ in range(100)}, {Advice(share=100.0)})
 
     def test_nothing_saved(self) -> None:
         """
