@@ -3,7 +3,7 @@ How many tunnels this node asks to go elsewhere, so that all nodes come to have 
 
 Pure: once a second the numbers of tunnels go in, and how many to ask comes out.
 
-- **Nothing is asked of a node at its share.** Only the tunnels above it are ever asked to go, in whole ones.
+- **Nothing is asked at a node that has its share.** Only the tunnels above the whole part of it are ever asked to go.
 - **Who begins.** A node with more than its share begins when it has ``threshold`` too many, or when the emptiest node
   has ``threshold`` too few: when one of many nodes comes back empty, each of the others is hardly above its share.
 - **No swinging.** It goes on until both are at half the threshold. Those that were asked do not count as being here any
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Mapping, Set
-from math import inf
+from math import floor, inf
 
 import attrs
 
@@ -149,7 +149,7 @@ class Rebalance:
             return self._give_up(share, now)
         pace = self._settings.shed_rate * share
         self._credit = min(self._credit + pace * passed, max(1.0, pace))
-        shed = min(int(self._credit), int(here - share), movable)
+        shed = min(int(self._credit), here - floor(share), movable)
         if not shed:
             return Advice(share=share)
         self._credit -= shed
@@ -174,7 +174,7 @@ class Rebalance:
         """
         Whether there is something to do here, with regard to what was done before.
         """
-        if len(counts) < 2 or here - share < 1 or here < self._settings.min_conns:
+        if len(counts) < 2 or here <= share or here < self._settings.min_conns:
             # Others may still be at it, and send some here that are too many: so a move is not over yet.
             if self._state is _State.MOVING and not self._off(counts, share) > self._settings.threshold / 2:
                 self._be_still()

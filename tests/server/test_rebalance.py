@@ -82,7 +82,7 @@ class RebalanceTests(SynchronousTestCase):
         self.service.answer = b""
         before = [self.world.get_at("a", endpoint=f"e{number}") for number in range(AGENTS)]
         self.service.answer = Service().answer
-        for _ in range(10):
+        for _ in range(20):
             self.world.network.advance(0.2)
             self.assertEqual({client.status for client in self.ask_all()}, {200})
         self.assertEqual([node["upstreams"] for node in self.nodes()], [2, 2])

@@ -11,6 +11,7 @@ from random import Random
 
 import attrs
 
+from pico.client.slot import OVERLAP
 from pico.names import NodeId
 from pico.upstream.movables import Movables
 from pico.upstream.rebalance import LOOK, News, Rebalance, RebalanceSettings
@@ -53,6 +54,16 @@ class Node:
     news: list[News] = attrs.field(factory=list)
 
 
+@attrs.define(eq=False)
+class _Former:
+    """
+    A tunnel that stays for a moment beside the one that replaces it.
+    """
+
+    node: Node
+    tunnel: Tunnel
+
+
 class Moving:
     """
     The cluster.
@@ -69,19 +80,19 @@ class Moving:
         self._settings = settings
         self._random = Random(seed)
         #: What happens when: the number keeps the order of what happens at once.
-        self._events: list[tuple[float, int, Node | Tunnel]] = []
+        self._events: list[tuple[float, int, Node | Tunnel | _Former]] = []
         self._number = 0
         self._next_told = 0.0
         self.now = 0.0
         self.moves = 0
         self.returns = 0
         self.nodes: list[Node] = []
-        self.tunnels: list[Tunnel] = []
+        self.tunnels: dict[Tunnel, None] = {}
         for count in counts:
             node = self.add()
             for _ in range(count):
                 tunnel = Tunnel(node)
-                self.tunnels.append(tunnel)
+                self.tunnels[tunnel] = None
                 node.tunnels.add(tunnel, -1000.0)
                 node.count += 1
             node.told = [count]
@@ -130,6 +141,9 @@ class Moving:
             self.now = at
             if isinstance(what, Tunnel):
                 self._dialled(what)
+            elif isinstance(what, _Former):
+                what.node.tunnels.remove(what.tunnel, self.now)
+                what.node.count -= 1
             elif what in self.nodes:
                 self._look(what)
                 self._at(LOOK, what)
@@ -166,12 +180,13 @@ class Moving:
             return
         former = tunnel.node
         self.returns += former is node
-        former.tunnels.remove(tunnel, self.now)
-        former.count -= 1
-        tunnel.node = node
+        del self.tunnels[tunnel]
+        new = Tunnel(node, moves=tunnel.moves)
+        self.tunnels[new] = None
         node.count += 1
-        node.tunnels.add(tunnel, self.now)
+        node.tunnels.add(new, self.now)
+        self._at(OVERLAP, _Former(former, tunnel))
 
-    def _at(self, delay: float, what: Node | Tunnel) -> None:
+    def _at(self, delay: float, what: Node | Tunnel | _Former) -> None:
         self._number += 1
         heappush(self._events, (self.now + delay, self._number, what))
