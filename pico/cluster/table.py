@@ -53,12 +53,14 @@ class Entry:
     :ivar peer: its id and the generation of its life.
     :ivar host: where it takes gossip and links, with ``port``.
     :ivar facts: what it says of itself.
+    :ivar upstreams: tunnels of all its endpoints.
     """
 
     peer: Peer
     host: str
     port: int
     facts: dict[Fact, str] = attrs.field(factory=dict)
+    upstreams: int = 0
     _served: dict[EndpointKey, Served] = attrs.field(factory=dict, alias="served")
     _reach: _Reach = attrs.field(default=_Reach.HERE, alias="reach")
 
@@ -130,6 +132,12 @@ class MemberTable:
         All nodes, in the order in which they were met.
         """
         return self._entries.values()
+
+    def tunnels(self) -> Mapping[NodeId, int]:
+        """
+        How many tunnels each node has that takes new ones.
+        """
+        return {node: entry.upstreams for node, entry in self._entries.items() if entry.status is Status.ACTIVE}
 
     def find(self, node: NodeId) -> Entry | None:
         """
@@ -207,8 +215,10 @@ class MemberTable:
 
     def _serves(self, entry: Entry, key: EndpointKey, served: Served | None) -> None:
         # Gossip publishes old keys anew from time to time.
-        if entry._served.get(key) == served:
+        former = entry._served.get(key)
+        if former == served:
             return
+        entry.upstreams += (served.upstreams if served is not None else 0) - (former.upstreams if former else 0)
         self._holders.pop(key, None)
         if served is not None:
             entry._served[key] = served
@@ -221,6 +231,7 @@ class MemberTable:
         for key in entry._served:
             self._drop(entry, key)
         entry._served.clear()
+        entry.upstreams = 0
 
     def _drop(self, entry: Entry, key: EndpointKey) -> None:
         self._holders.pop(key, None)

@@ -27,7 +27,6 @@ ABSENT: Mapping[Tree, Mapping[str, str]] = {
         "proxy.tls": _NO_TLS,
         "upstream.tls": _NO_TLS,
         "admin.tls": _NO_TLS,
-        "upstream.rebalance": "Pico does not rebalance tunnels yet; leave it out",
         "gossip": "is called cluster.gossip now",
         "usage": "Pico reports its usage to nobody; leave it out",
         "proxy.gateway_timeout": "is called proxy.timeout now",

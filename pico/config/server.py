@@ -70,6 +70,24 @@ class Proxy(msgspec.Struct, frozen=True, kw_only=True):
     http: ProxyHTTP = ProxyHTTP()
 
 
+class Rebalance(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    How nodes come to have the same number of tunnels: agents are asked to dial another node.
+    """
+
+    threshold: Annotated[
+        float,
+        Setting(
+            Kind.FACTOR,
+            "How far from the average one node may be, as a part of it, before tunnels move; 0 never moves any.",
+        ),
+    ] = 0.0
+    shed_rate: Annotated[
+        float, Setting(Kind.FACTOR, "Tunnels that one node asks to go in a second, as a part of the average.", most=1)
+    ] = 0.005
+    min_conns: Annotated[int, Setting(Kind.COUNT, "A node with fewer tunnels asks nobody to go.")] = 50
+
+
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """
     The port for agents, and their tunnels.
@@ -100,6 +118,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     max_buffered: Annotated[
         int, Setting(Kind.SIZE, "Bytes of one tunnel that clients have not read yet.", least=262_144)
     ] = 256 * 1024 * 1024
+    rebalance: Rebalance = Rebalance()
 
 
 class AdminMetrics(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,8 +52,10 @@ from pico.server.view import NodeView
 from pico.tunnel.session import TunnelSettings
 from pico.tunnel.supply import SupplySettings
 from pico.upstream.port import UpstreamPort, UpstreamPortSettings
+from pico.upstream.rebalance import RebalanceSettings
 from pico.upstream.registry import Registry
 from pico.upstream.selector import Selector, SelectorSettings
+from pico.upstream.shedding import Shedding
 from pico.upstream.traffic import TrafficSettings
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits as HTTPLimits
@@ -137,6 +139,15 @@ def make_server(
     view = NodeView(node_id, registry, table)
     watch_node(metrics, view)
     watch_process(metrics)
+    rebalance = config.upstream.rebalance
+    shedding = Shedding(
+        registry,
+        table,
+        settings=RebalanceSettings(rebalance.threshold, rebalance.shed_rate, rebalance.min_conns),
+        active=lambda: view.ready,
+        clock=clock,
+        metrics=metrics,
+    )
     upstream_port = UpstreamPort(
         node_id=node_id,
         registry=registry,
@@ -166,6 +177,7 @@ def make_server(
         deadlines=deadlines,
         turn=turn,
         metrics=metrics,
+        shedding=shedding,
     )
     generation = neighbours.generation if neighbours is not None else round(wall_time() * 1000)
     identification = Identification(Peer(node_id, generation), _secrets(config))

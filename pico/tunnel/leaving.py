@@ -55,19 +55,24 @@ class Leaving:
         linger = LINGER if rtt is None else min(LINGER, max(LEAST_LINGER, rtt * LINGER_ROUND_TRIPS))
         self._policy = Departure(grace, linger=linger)
 
-    def start(self) -> None:
+    def start(self, after: float = 0.0) -> None:
         """
         Say go-away.
+
+        :param after: seconds for which the tunnel serves on before that.
         """
-        self._session.go_away()
-        now = self._clock.seconds()
-        self._policy.streams(self._session.streams, now)
-        self._act(self._policy.begin(now))
+        if after:
+            self._timer = self._clock.callLater(after, self._begin)
+        else:
+            self._begin()
 
     def hurry(self, grace: float) -> None:
         """
         Be gone in so many seconds, if not before.
         """
+        if self._policy.state is State.SERVING and not self._over:
+            self._stop_timer()
+            self._begin()
         if self._policy.state is State.LEAVING:
             self._act(self._policy.hurry(grace, self._clock.seconds()))
 
@@ -77,6 +82,13 @@ class Leaving:
         """
         self._over = True
         self._stop_timer()
+
+    def _begin(self) -> None:
+        self._timer = None
+        self._session.go_away()
+        now = self._clock.seconds()
+        self._policy.streams(self._session.streams, now)
+        self._act(self._policy.begin(now))
 
     def _look(self) -> None:
         self._timer = None

@@ -34,6 +34,7 @@ from pico.tunnel.endings import why_ended
 from pico.tunnel.session import TunnelSession, TunnelSettings
 from pico.tunnel.supply import SupplySettings
 from pico.upstream.registry import Registry
+from pico.upstream.shedding import Shedding
 from pico.upstream.traffic import Traffic, TrafficSettings
 from pico.upstream.tunnel import TunnelUpstream
 from pico.wire.http1.events import RequestHead
@@ -95,9 +96,11 @@ class UpstreamPort:
         deadlines: Deadlines,
         turn: Turn,
         metrics: Metrics,
+        shedding: Shedding | None = None,
     ) -> None:
         """
         :param cache: of headers of agents' requests, and of responses that come through their tunnels.
+        :param shedding: is told of tunnels that come and go.
         """
         self._node_id = node_id
         self._registry = registry
@@ -107,6 +110,7 @@ class UpstreamPort:
         self._clock = clock
         self._deadlines = deadlines
         self._turn = turn
+        self._shedding = shedding
         self._connections = 0
         self._draining = False
         self.proxy_port = 0
@@ -293,6 +297,8 @@ class UpstreamPort:
         self._upstreams[upstream] = None
         self._registry.add(upstream)
         self._traffic.opened(upstream)
+        if self._shedding is not None:
+            self._shedding.came(upstream)
         carrier = WebSocketTransport(session, ByteStream(Side.SERVER))
         leftover = server.switch(carrier)
         if leftover:
@@ -306,7 +312,7 @@ class UpstreamPort:
 
     def _calls_leaving(self, upstream: TunnelUpstream) -> Callable[[], None]:
         def leaving() -> None:
-            self._registry.remove(upstream)
+            self._unregister(upstream)
             upstream.leave()
             _log.info(
                 "tunnel leaving: {endpoint} from {peer}",
@@ -319,7 +325,7 @@ class UpstreamPort:
     def _calls_closed(self, upstream: TunnelUpstream, server: HTTPServerProtocol) -> Callable[[Failure], None]:
         def closed(reason: Failure) -> None:
             self._traffic.closed(upstream, reason)
-            self._registry.remove(upstream)
+            self._unregister(upstream)
             self._upstreams.pop(upstream, None)
             upstream.closed()
             server.gone()
@@ -331,6 +337,11 @@ class UpstreamPort:
             )
 
         return closed
+
+    def _unregister(self, upstream: TunnelUpstream) -> None:
+        self._registry.remove(upstream)
+        if self._shedding is not None:
+            self._shedding.went(upstream)
 
     def _refuse(self, server: HTTPServerProtocol, answer: Answer, reason: str) -> None:
         self._count_refusal(answer.status, reason)

@@ -111,6 +111,13 @@ class Registry:
                 if upstream.number in numbers:
                     upstream.failed()
 
+    def count(self, key: EndpointKey) -> int:
+        """
+        How many tunnels an endpoint has.
+        """
+        group = self._groups.get(key)
+        return len(group.upstreams) if group is not None else 0
+
     def load(self, key: EndpointKey) -> int:
         """
         Requests and other streams that all of an endpoint's tunnels carry.

@@ -23,6 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pico.client.dialer import DialError, Tunnel
 from pico.client.listener import Listener
+from pico.client.slot import OVERLAP
 from pico.testing import MemoryNetwork
 from pico.tunnel.reasons import StreamRefused
 from pico.tunnel.session import TunnelSettings
@@ -183,6 +184,7 @@ class EndToEndTests(SynchronousTestCase):
         node.tunnels[0].session.go_away()
         self.network.advance(1)
         self.assertEqual(["e connected to node-1", "e connected to node-2"], self.watcher.told)
+        self.network.advance(OVERLAP)
         self.assertTrue(node.tunnels[0].went_away)
         self.assertEqual(2, len(node.live))
         self.assert_echo(here, b"meanwhile")

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.client.dialer import DialError, Tunnel, TunnelUser
-from pico.client.slot import Slot, _Link, _Second, _Setback
+from pico.client.slot import OVERLAP, Slot, _Link, _Second, _Setback
 from pico.tunnel.leaving import LINGER
 from pico.tunnel.stream import TunnelStream
 from pico.wire.dialling import GO_AWAY_SPREAD, Backoff, Patience
@@ -415,8 +415,8 @@ class ReplacingTests(SlotCase):
 
     def test_replaced(self) -> None:
         """
-        On the node's go-away another tunnel is dialled; only when it stands the old one is let go, and
-        closed when its streams have ended.
+        On the node's go-away another tunnel is dialled; only when that stands and every node has had time to hear
+        of it the old one is let go, and closed when its streams have ended.
         """
         old = self.serve()
         old.streams = 1
@@ -424,6 +424,9 @@ class ReplacingTests(SlotCase):
         self.assertTrue(self.connected)
         self.assertEqual([], old.calls)
         new = self.dialer.last.succeed()
+        self.pass_time(OVERLAP - 0.1)
+        self.assertEqual(([], []), (old.calls, new.calls))
+        self.pass_time(0.2)
         self.assertEqual((["go away"], []), (old.calls, new.calls))
         self.pass_time(100)
         self.assertEqual(["go away"], old.calls)
@@ -538,6 +541,44 @@ class ReplacingTests(SlotCase):
             self.pass_time(0.45)
             session = self.dialer.last.succeed()
 
+    def test_old_one_ends_in_the_overlap(self) -> None:
+        """
+        A node that cuts the old tunnel once another stands changes nothing.
+        """
+        old = self.serve()
+        self.relieve(old)
+        new = self.dialer.last.succeed()
+        old.end("cut")
+        self.pass_time(OVERLAP + 1)
+        self.assertEqual((["cut"], []), (old.calls, new.calls))
+        self.assertEqual(2, len(self.dialer.tries))
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_stopped_in_the_overlap(self) -> None:
+        """
+        Who stops says so on both, at once.
+        """
+        old = self.serve()
+        self.relieve(old)
+        new = self.dialer.last.succeed()
+        stopped = self.slot.stop(10)
+        self.assertEqual((["go away"], ["go away"]), (old.calls, new.calls))
+        self.pass_time(2)
+        self.successResultOf(stopped)
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_streams_in_the_overlap(self) -> None:
+        """
+        Until then the old tunnel takes streams like the new one.
+        """
+        old = self.serve()
+        self.relieve(old)
+        self.dialer.last.succeed()
+        self.pass_time(OVERLAP / 2)
+        stream = object()
+        old.user.stream_opened(stream)  # type: ignore[arg-type]  # passed on as it is
+        self.assertEqual([stream], self.streams)
+
     def test_go_away_of_one_that_leaves(self) -> None:
         """
         What a tunnel says that was let go changes nothing.
@@ -602,6 +643,7 @@ class SpreadingTests(SlotCase):
         self.assertEqual(2, len(self.dialer.tries))
         self.assertEqual([], second.calls)
         found = self.dialer.last.succeed("node-2")
+        self.pass_time(OVERLAP + 0.1)
         self.assertEqual((["go away"], []), (second.calls, found.calls))
         self.assertEqual([("connected", "node-1"), ("connected", "node-2")], self.watcher.told)
         self.pass_time(2)
@@ -685,10 +727,10 @@ class SpreadingTests(SlotCase):
         self.others = {"node-2"}
         self.pass_time(GO_AWAY_SPREAD)
         new = self.dialer.last.succeed("node-2")
-        self.assertEqual((["go away"], []), (second.calls, new.calls))
         self.assertTrue(self.connected)
         self.look().succeed("node-3")
-        self.assertEqual(["go away"], new.calls[:1])
+        self.pass_time(OVERLAP + 0.1)
+        self.assertEqual((["go away"], ["go away"]), (second.calls[:1], new.calls[:1]))
 
     def test_node_leaves_while_dialling(self) -> None:
         """
@@ -699,7 +741,8 @@ class SpreadingTests(SlotCase):
         second.user.node_leaves()
         self.others = {"node-2"}
         new = attempt.succeed("node-2")
-        self.assertEqual((["go away"], []), (second.calls, new.calls))
+        self.pass_time(OVERLAP)
+        self.assertEqual((["go away"], []), (second.calls[:1], new.calls))
 
     def test_stopped(self) -> None:
         """

@@ -138,6 +138,50 @@ class HoldersTests(TableTestCase):
             self.assertEqual([holder.leaving for holder in self.table.holders(E)], [status is Status.LEAVING] * serving)
 
 
+class TunnelsTests(TableTestCase):
+    """
+    How many tunnels nodes have.
+    """
+
+    def test_counted(self) -> None:
+        """
+        Those of all endpoints together, whatever happens to single ones.
+        """
+        self.take(*joined(self.a), *joined(self.b))
+        self.assertEqual(self.table.tunnels(), {A: 0, B: 0})
+        self.take(serves(self.a, "e", "f", value=b"3 0"), serves(self.b, "e"))
+        self.assertEqual(self.table.tunnels(), {A: 6, B: 1})
+        self.take(serves(self.a, "e", value=b"5 9"), serves(self.a, "f", value=b"3 0"), serves(self.b, "g"))
+        self.assertEqual(self.table.tunnels(), {A: 8, B: 2})
+        self.take(
+            serves(self.a, "e", value=None), serves(self.a, "x", value=None), serves(self.b, "e", "g", value=None)
+        )
+        self.assertEqual(self.table.tunnels(), {A: 3, B: 0})
+
+    def test_status(self) -> None:
+        """
+        Of those alone that take new ones.
+        """
+        self.take(*joined(self.a), *joined(self.b), serves(self.a, "e"))
+        for event, expected in (
+            (BecameUnreachable(self.a), {B: 0}),
+            (BecameReachable(self.a), {A: 1, B: 0}),
+            (Changed(self.a, [(b"status", b"leaving")]), {B: 0}),
+            (Changed(self.a, [(b"status", None)]), {A: 1, B: 0}),
+            (Left(self.b), {A: 1}),
+            (Left(self.a), {}),
+        ):
+            self.take(event)
+            self.assertEqual(self.table.tunnels(), expected)
+
+    def test_new_life(self) -> None:
+        """
+        A new life begins with none.
+        """
+        self.take(*joined(self.a), serves(self.a, "e"), *joined(life("a", 2)))
+        self.assertEqual(self.table.tunnels(), {A: 0})
+
+
 class LifeTests(TableTestCase):
     """
     Who is who.

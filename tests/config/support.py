@@ -45,6 +45,8 @@ def samples(leaf: Leaf) -> tuple[str, str, str]:
         return other, "true" if leaf.default else "false", other
     if kind is Kind.COUNT and leaf.setting.most < 1001:
         return "11", "12", "13"
+    if kind is Kind.FACTOR and leaf.setting.most <= 1:
+        return "0.3", "0.5", "1"
     if kind is Kind.FORMAT:
         return "json", "text", "json"
     return SAMPLES[kind]

@@ -166,7 +166,6 @@ class UnknownTests(SynchronousTestCase):
             (ServerConfig, "proxy: {tls: {cert: a, key: b}}", "proxy.tls", "Pico has no TLS on its ports yet"),
             (ServerConfig, "upstream: {auth: {issuer: x}}", "upstream.auth", "Pico has no authentication yet"),
             (ServerConfig, "upstream: {tenants: []}", "upstream.tenants", "Pico has no tenants yet"),
-            (ServerConfig, "upstream: {rebalance: {}}", "upstream.rebalance", "Pico does not rebalance"),
             (ServerConfig, "proxy: {gateway_timeout: 5s}", "proxy.gateway_timeout", "is called proxy.timeout now"),
             (AgentConfig, "connect: {proxy_url: x}", "connect.proxy_url", "Pico cannot dial through a proxy yet"),
             (AgentConfig, "server: {heartbeat_timeout: 5s}", "server.heartbeat_timeout", "keepalive_timeout now"),

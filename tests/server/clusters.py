@@ -11,7 +11,7 @@ import attrs
 import msgspec
 
 from pico.cluster.members import Holder
-from pico.config.server import Admin, Cluster, Gossip, Proxy, ServerConfig
+from pico.config.server import Admin, Cluster, Gossip, Proxy, ServerConfig, Upstream
 from pico.interfaces import IVerifier
 from pico.names import DEFAULT_TENANT, EndpointKey
 from pico.server.node import make_server
@@ -61,6 +61,7 @@ class Clusters(Places):
         gossip_port: int = GOSSIP,
         max_members: int = 1000,
         verifier: IVerifier | None = None,
+        upstream: Upstream | None = None,
         **settings: object,
     ) -> Node:
         """
@@ -84,6 +85,7 @@ class Clusters(Places):
             ServerConfig(
                 cluster=msgspec.structs.replace(cluster, **settings),
                 proxy=Proxy(advertise_addr=f"{there.address}:{PROXY}"),
+                upstream=upstream or Upstream(),
                 admin=Admin(advertise_addr=f"{there.address}:{ADMIN}"),
             ),
             there,

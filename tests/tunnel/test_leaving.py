@@ -140,6 +140,49 @@ class LeavingTests(SynchronousTestCase):
         self.assertEqual(["go away"], session.calls)
         leaving.closed()
 
+    def test_later(self) -> None:
+        """
+        A departure may begin later; nothing is said before.
+        """
+        session = FakeSession(rtt=0.01)
+        leaving = session.leaving = Leaving(session, clock=self.clock, grace=60)
+        leaving.start(2)
+        self.pass_time(1.9)
+        self.assertEqual(session.calls, [])
+        self.pass_time(0.2)
+        self.assertEqual(session.calls, ["go away"])
+        self.pass_time(LEAST_LINGER + 0.1)
+        self.assertEqual(session.calls, ["go away", "close"])
+        leaving.closed()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_closed_before_it_begins(self) -> None:
+        """
+        A session that is gone before then is told nothing.
+        """
+        session = FakeSession()
+        leaving = Leaving(session, clock=self.clock, grace=60)
+        leaving.start(2)
+        leaving.closed()
+        leaving.hurry(1)
+        self.pass_time(5)
+        self.assertEqual(session.calls, [])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_hurried_before_it_begins(self) -> None:
+        """
+        Who has to hurry begins at once.
+        """
+        session = FakeSession(streams=1)
+        leaving = session.leaving = Leaving(session, clock=self.clock, grace=60)
+        leaving.start(2)
+        leaving.hurry(1)
+        self.assertEqual(session.calls, ["go away"])
+        self.pass_time(1.1)
+        self.assertEqual(session.calls, ["go away", "close"])
+        leaving.closed()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_hurry(self) -> None:
         """
         It can be given less time on the way.
