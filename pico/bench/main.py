@@ -24,13 +24,14 @@ from pico.bench.figures import Figures
 from pico.bench.files import raise_open_files
 from pico.bench.gossip import Gossip
 from pico.bench.measures import make_measures
+from pico.bench.nodes import Nodes
 from pico.bench.page import make_page
 from pico.bench.plan import Plan, make_plan
 from pico.bench.proc import Proc
 from pico.bench.progress import Progress
 from pico.bench.report import Report, make_json, text_lines
 from pico.bench.sides import PICO_COMMAND, Cast, Side, find_ports, write_files
-from pico.bench.stages import Bench, Bodies, Nodes, Requests, Watching, measure_ready, measure_tunnels
+from pico.bench.stages import Bench, Bodies, Requests, Watching, measure_ready, measure_tunnels
 from pico.bench.tools import Tools, find_tools
 
 #: Open files that a run takes at most, tunnels included.

@@ -53,7 +53,7 @@ def _groups(*, quick: bool) -> tuple[Group, ...]:
     if quick:
         return tuple(Group(nodes, 2_000, 1_000.0, 1.0, 5.0, 2) for nodes in SIZES if nodes <= 20)
     return tuple(
-        # What is aimed at is the one with so many endpoints: who changes more of them does not know more.
+        # The goals are for a hundred nodes with so many endpoints; the others need less time and memory with fewer.
         Group(
             nodes, 100_000 if nodes == 100 else 10_000, 5_000.0, 10.0 if nodes == 100 else 2.0, 10.0, min(5, nodes - 1)
         )

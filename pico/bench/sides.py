@@ -1,5 +1,5 @@
 """
-The processes of the three sides, and where they listen.
+The processes of all sides, and where they listen.
 """
 
 from __future__ import annotations

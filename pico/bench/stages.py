@@ -16,9 +16,10 @@ import attrs
 from pico.bench.bodies import Order
 from pico.bench.children import Child, Children
 from pico.bench.configs import ANSWER, ENDPOINT, SINK_ENDPOINT
+from pico.bench.crossing import Crossing
 from pico.bench.faults import BenchError
 from pico.bench.figures import Figures
-from pico.bench.measures import NGINX, PICO, TITLES
+from pico.bench.measures import PICO, TITLES
 from pico.bench.plan import AT_ONCE, BODY_BYTES, CONNECTIONS, WATCHED, Plan
 from pico.bench.probe import HOST, find_free_ports, read_metrics
 from pico.bench.proc import Proc
@@ -68,36 +69,6 @@ def load_side(bench: Bench, side: Side, connections: int, seconds: int) -> Load:
         raise BenchError(str(error)) from None
 
 
-class Crossing:
-    """
-    Sees to it that what two nodes carry goes over the link between them, by what the second one counts.
-    """
-
-    def __init__(self, bench: Bench, side: Side) -> None:
-        self._bench = bench
-        self._side = side
-        self._before = self._crossed()
-
-    def check(self, size: int, what: str) -> None:
-        """
-        Note a fault unless as many bytes went over it, in either direction, as bodies have had since the beginning.
-
-        :param what: was carried.
-        """
-        crossed = self._crossed() - self._before
-        if self._side.link and crossed < size:
-            self._bench.figures.faults.append(
-                f"{TITLES[self._side.name]}, {what}: {crossed:.0f} bytes crossed the link between the nodes, of at "
-                f"least {size}"
-            )
-
-    def _crossed(self) -> float:
-        if not self._side.link:
-            return 0.0
-        numbers = self._bench.numbers(self._side.link)
-        return sum(numbers.get(f"pico_cluster_link_bytes_{way}_total", 0.0) for way in ("received", "sent"))
-
-
 class Requests:
     """
     Small requests: rate, latency, and the CPU time of whoever stands between.
@@ -133,13 +104,14 @@ class Requests:
 
     def _sample(self, side: Side, connections: int) -> None:
         figures, prefix = self._bench.figures, self._prefix
-        crossing = Crossing(self._bench, side)
+        crossing = Crossing(self._bench.numbers, side)
         before = self._cpu_seconds(side)
         load = load_side(self._bench, side, connections, self._bench.plan.seconds)
         after = self._cpu_seconds(side)
         if load.fault:
             figures.faults.append(f"{TITLES[side.name]}, {_at(connections)}: {load.fault}")
-        crossing.check(load.requests * len(ANSWER), _at(connections))
+        if fault := crossing.fault(load.requests * len(ANSWER)):
+            figures.faults.append(f"{TITLES[side.name]}, {_at(connections)}: {fault}")
         figures.add(f"{prefix}rate.{connections}", side.name, load.rate)
         figures.add(f"{prefix}p50.{connections}", side.name, load.p50)
         figures.add(f"{prefix}p99.{connections}", side.name, load.p99)
@@ -242,10 +214,11 @@ class Bodies:
             repeat=max(1, self._bench.plan.bodies // at_once),
         )
         command = (sys.executable, "-m", "pico.bench.bodies", json.dumps(attrs.asdict(order)))
-        crossing = Crossing(self._bench, side)
+        crossing = Crossing(self._bench.numbers, side)
         printed = self._bench.children.run(f"client of {TITLES[side.name]}", command, within=_PATIENCE)
         size = order.size * order.at_once * order.repeat
-        crossing.check(size, f"64 MiB {way}, {at_once} at once")
+        if fault := crossing.fault(size):
+            self._bench.figures.faults.append(f"{TITLES[side.name]}, 64 MiB {way}, {at_once} at once: {fault}")
         self._bench.figures.add(f"{self._prefix}{way}.{at_once}", side.name, size / 1e9 / _seconds_of(printed))
 
     def _look_at_memory(self) -> None:
@@ -259,36 +232,6 @@ class Bodies:
         figures, prefix = self._bench.figures, self._prefix
         figures.add(f"{prefix}memory.{hop}", side.name, (peak - self._resident[pid]) / 2**20)
         figures.add(f"{prefix}memory.{hop}.peak", side.name, peak / 2**20)
-
-
-class Nodes:
-    """
-    Two nodes, with a link between them, as requests and bodies are measured with one.
-    """
-
-    def __init__(self, bench: Bench, sides: Sequence[Side], further: Sequence[Side]) -> None:
-        """
-        :param sides: all sides with one node, of which only nginx → nginx is used.
-        :param further: those of :meth:`pico.bench.sides.Cast.start_nodes`.
-        """
-        taken = [*(side for side in sides if side.name == NGINX), *further]
-        self._requests = Requests(bench, taken, "nodes.")
-        self._bodies = Bodies(bench, taken, "nodes.")
-
-    def warm_up(self) -> None:
-        """
-        Let every side open its connections and learn its headers.
-        """
-        self._requests.warm_up()
-
-    def measure(self, name: str) -> None:
-        """
-        Take one sample of everything.
-
-        :param name: of the round.
-        """
-        self._requests.measure(name)
-        self._bodies.measure(name)
 
 
 def measure_tunnels(bench: Bench, name: str) -> None:

@@ -5,92 +5,16 @@ Tests for :mod:`pico.bench.stages`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from io import StringIO
-from pathlib import Path
+from collections.abc import Sequence
 
-from twisted.trial.unittest import SynchronousTestCase
-
-from pico.bench.children import Children
 from pico.bench.faults import BenchError
-from pico.bench.figures import Figures
-from pico.bench.plan import make_plan
-from pico.bench.proc import Proc
-from pico.bench.progress import Progress
-from pico.bench.sides import Cast, Side
-from pico.bench.stages import Bench, Bodies, Nodes, Requests, Watching
-from tests.bench.support import WRK_OUTPUT, FakeSystem
-
-SIDES = (
-    Side("direct", 1001, 1002, {}),
-    Side("nginx", 1003, 1003, {"first": 21, "second": 22}),
-    Side("pico", 1005, 1005, {"first": 31, "second": 32}),
-)
+from pico.bench.sides import Side
+from pico.bench.stages import Bodies, Requests, Watching
+from tests.bench.staged import SIDES, StageTestCase
+from tests.bench.support import WRK_OUTPUT
 
 
-class StageTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        """
-        Make a benchmark whose programs print what the test says, and whose processes spend a millisecond of CPU
-        and gain a MiB whenever a program has run.
-        """
-        directory = Path(self.mktemp())
-        directory.mkdir()
-        self.root = directory / "proc"
-        self.system = FakeSystem()
-        self.system.answer = self.answer
-        self.printed = WRK_OUTPUT
-        self.runs = 0
-        self.write_processes()
-        self.output = StringIO()
-        children = Children(directory, self.system)
-        proc = Proc(self.root, ticks=100)
-        self.bench = Bench(
-            plan=make_plan(quick=True, only=[]),
-            children=children,
-            cast=Cast(children, directory, nginx="nginx", proc=proc),
-            figures=Figures(),
-            progress=Progress(self.output, 99),
-            proc=proc,
-            wrk="wrk",
-            numbers=self.numbers,
-        )
-        self.crossed = 0
-        self.crosses = 2**30
-
-    def numbers(self, port: int) -> Mapping[str, float]:
-        """
-        The numbers of a node that sends and receives so much over its links from look to look.
-        """
-        self.assertEqual(port, 9)
-        self.crossed += self.crosses
-        names = ("pico_cluster_link_bytes_received_total", "pico_cluster_link_bytes_sent_total", "pico_other")
-        return dict.fromkeys(names, float(self.crossed))
-
-    def answer_like_a_node(self, command: Sequence[str]) -> tuple[str, int | None]:
-        self.answer(command)
-        return (WRK_OUTPUT if command[0] == "wrk" else json.dumps({"seconds": 0.5})), 0
-
-    def answer(self, command: Sequence[str]) -> tuple[str, int | None]:
-        self.runs += 1
-        self.write_processes()
-        return self.printed, 0
-
-    def write_processes(self) -> None:
-        for pid in (21, 22, 31, 32):
-            memory = 1024 * (10 + self.runs)
-            files = {
-                f"task/{pid}/schedstat": f"{1_000_000 * pid * (1 + self.runs)} 0 0\n",
-                "status": f"VmHWM:\t{memory + 512} kB\nVmRSS:\t{memory} kB\n",
-            }
-            for name, text in files.items():
-                path = self.root / str(pid) / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text)
-
-    def samples(self, measure: str) -> list[Sequence[float]]:
-        return [self.bench.figures.samples(measure, side.name) for side in SIDES]
-
+class StageTests(StageTestCase):
     def test_requests(self) -> None:
         """
         Within a round the sides take turns at each number of connections.
@@ -137,45 +61,6 @@ class StageTests(SynchronousTestCase):
         for measure, figure in (("metrics", 5.0), ("log", 20.0), ("counted", 1900.0), ("logged", 800.0)):
             for sample in self.bench.figures.samples(f"watching.{measure}", "pico"):
                 self.assertAlmostEqual(sample, figure)
-
-    def test_nodes(self) -> None:
-        """
-        What has a hop more takes turns with nginx → nginx, and keeps figures of its own.
-        """
-        further = [
-            Side("nginx-thrice", 1, 1, {"first": 31, "second": 21, "third": 22}),
-            Side("nodes", 2, 2, {"first": 31, "second": 32, "third": 31}, link=9),
-        ]
-        self.system.answer = self.answer_like_a_node
-        nodes = Nodes(self.bench, SIDES, further)
-        nodes.warm_up()
-        self.assertEqual(self.bench.figures.samples("nodes.rate.50", "nodes"), ())
-        nodes.measure("round 1")
-        ports = [command[-1].rsplit(":", 1)[1] for command in self.system.commands if command[0] == "wrk"]
-        self.assertEqual(ports, ["1003/", "1/", "2/"] * 6)
-        sides = ("direct", "nginx", "pico", "nginx-thrice", "nodes")
-        found = [len(self.bench.figures.samples("nodes.up.8", side)) for side in sides]
-        self.assertEqual(found, [0, 1, 0, 1, 1])
-        self.assertEqual(self.samples("rate.50"), [(), (), ()])
-        self.assertAlmostEqual(self.bench.figures.samples("nodes.cpu.third.50", "nodes")[0], 31 * 1000 / 4000)
-        self.assertEqual(len(self.bench.figures.samples("nodes.memory.third", "nodes")), 1)
-        self.assertEqual(self.bench.figures.faults, [])
-
-    def test_another_way(self) -> None:
-        """
-        What does not go over the link between the nodes is a fault.
-        """
-        self.system.answer = self.answer_like_a_node
-        self.crosses = 1000
-        Nodes(self.bench, SIDES, [Side("nodes", 2, 2, {}, link=9)]).measure("round 1")
-        faults = self.bench.figures.faults
-        self.assertEqual(len(faults), 3 + 4)
-        size = 4000 * 33
-        self.assertEqual(
-            faults[0],
-            f"Pico, two nodes, 1 connection: 2000 bytes crossed the link between the nodes, of at least {size}",
-        )
-        self.assertIn("64 MiB down, 1 at once: 2000 bytes", faults[3])
 
     def test_warm_up(self) -> None:
         """

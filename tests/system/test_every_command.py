@@ -341,6 +341,15 @@ class EveryCommandTests(SharedSceneTestCase):
             self.assertEqual((result.returncode, result.stdout), (1, ""))
             self.assertIn("the benchmark needs wrk, not found here.", result.stderr)
 
+    def test_comparison_of_two_nodes(self) -> None:
+        """
+        What is measured over two nodes goes over the link between them.
+        """
+        if shutil.which("wrk"):
+            result = run([*PICO, "bench", "nginx", "--quick", "--only=nodes"], timeout=300)
+            self.assertIn("Pico, two nodes", result.stdout, result.stderr)
+            self.assertNotIn("crossed the link", result.stdout)
+
 
 class TerminalTests(SystemTestCase):
     """
