@@ -63,6 +63,8 @@ class RemoteUpstream:
         "_blamed",
         "_clock",
         "_failed",
+        "_former",
+        "_former_until",
         "_on_answer",
         "_supply",
         "holder",
@@ -92,6 +94,9 @@ class RemoteUpstream:
         self._clock = clock
         #: Tunnels of the node that could not serve a request, and when. The node is told with the next stream.
         self._failed: dict[int, float] = {}
+        #: How many tunnels the node had before it lost some, for as long as requests may be on their way to those.
+        self._former = 0
+        self._former_until = 0.0
         self._on_answer = on_answer
         self._supply = StreamSupply(self, cache=cache, clock=clock, deadlines=deadlines, settings=settings)
         self.holder = holder
@@ -144,6 +149,23 @@ class RemoteUpstream:
         return inf if self.link.resting else self._avoid_until
 
     @property
+    def upstreams(self) -> int:
+        """
+        Tunnels of the node, those included that it has lost so recently that a request which failed may have met one.
+        """
+        now = self.holder.upstreams
+        return max(now, self._former) if self._clock.seconds() < self._former_until else now
+
+    def renew(self, holder: Holder) -> None:
+        """
+        Something has changed at the node.
+        """
+        if holder.upstreams < self.holder.upstreams:
+            self._former = self.upstreams
+            self._former_until = self._clock.seconds() + AVOID
+        self.holder = holder
+
+    @property
     def load(self) -> float:
         """
         What each of its tunnels carries, by all that is known.
@@ -193,7 +215,7 @@ class RemoteUpstream:
         self._failed = {number: when for number, when in self._failed.items() if when + AVOID > now}
         if tunnel and len(self._failed) < MAX_FAILED:
             self._failed[tunnel] = now
-        if not tunnel or len(self._failed) >= self.holder.upstreams:
+        if not tunnel or len(self._failed) >= self.upstreams:
             self._avoid_until = now + AVOID
 
     # Origin
@@ -415,7 +437,7 @@ class Remotes:
             upstream = old.pop(link, None)
             if upstream is None:
                 upstream = self._make(key, holder, link)
-            upstream.holder = holder
+            upstream.renew(holder)
             upstreams.append(upstream)
         if upstreams:
             self._known[key] = _Known(holders, upstreams)

@@ -107,7 +107,7 @@ class Selector:
 
 def _may_try(remote: RemoteUpstream, tried: Sequence[object], now: float) -> bool:
     failures = sum(each is remote for each in tried)
-    return not failures or (failures < remote.holder.upstreams and remote.avoid_until <= now)
+    return not failures or (failures < remote.upstreams and remote.avoid_until <= now)
 
 
 classImplements(Selector, ISelector)
