@@ -11,7 +11,17 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.gossip.codec import read
-from pico.gossip.events import BecameReachable, BecameUnreachable, Changed, Departed, Event, Joined, Removed, Superseded
+from pico.gossip.events import (
+    BecameReachable,
+    BecameUnreachable,
+    BeganAgain,
+    Changed,
+    Departed,
+    Event,
+    Joined,
+    Removed,
+    Superseded,
+)
 from pico.gossip.ledger import KEPT_DELETED, LedgerFull
 from pico.gossip.limits import DEFAULT_LIMITS, DEFAULT_TIMING
 from pico.gossip.peer import Status
@@ -483,6 +493,8 @@ class LivesTests(SynchronousTestCase):
         group.until(lambda: everybody_agrees([*members, last]) and everybody_knows([*members, last]), within=2)
         self.assertGreater(last.core.me.life.generation, 4)
         self.assertFalse(last.core.is_out)
+        begun = [event.generation for _, event in last.events if isinstance(event, BeganAgain)]
+        self.assertEqual(begun, [last.core.me.life.generation])
 
     def test_same_id(self) -> None:
         """

@@ -118,6 +118,21 @@ class NamesTests(SynchronousTestCase):
         self.resolver.answer("10.0.0.2", "fd00::2", "10.0.0.2")
         self.assertEqual([("10.0.0.1", 1), ("10.0.0.2", 2), ("fd00::2", 2)], self.reports[-1])
 
+    def test_complete(self) -> None:
+        """
+        There is an address for every name when the last one is found, and still while it is looked up again.
+        """
+        self.keep(("10.0.0.1", 1), ("one", 2), ("two", 2))
+        self.assertFalse(self.names.complete)
+        self.resolver.answer("10.0.0.2")
+        self.resolver.answer()
+        self.assertFalse(self.names.complete)
+        self.clock.advance(MISSING_AGAIN)
+        self.resolver.answer("10.0.0.3")
+        self.assertTrue(self.names.complete)
+        self.clock.advance(FOUND_AGAIN)
+        self.assertTrue(self.names.complete)
+
     def test_again(self) -> None:
         """
         What was found is looked up again, and reported if it is another one.

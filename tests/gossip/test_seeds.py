@@ -112,6 +112,21 @@ class SeedsTests(SynchronousTestCase):
         seeds.replace(addresses)
         self.assertEqual(set(addresses), set(seeds.choose(0.0, [])))
 
+    def test_only_ourselves(self) -> None:
+        """
+        Whether there is anybody else to be found is known when all seeds are, and only if there are any.
+        """
+        ours = ("10.9.9.9", 8003)
+        seeds, addresses = self.seeds(2)
+        self.assertFalse(seeds.only(ours))
+        seeds.is_us(addresses[0])
+        self.assertFalse(seeds.only(ours))
+        self.assertTrue(seeds.only(addresses[1]))
+        seeds.is_us(addresses[1])
+        self.assertTrue(seeds.only(ours))
+        seeds.replace([])
+        self.assertFalse(seeds.only(ours))
+
     def test_none(self) -> None:
         """
         Without seeds nothing is ever due.

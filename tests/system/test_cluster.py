@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from twisted.trial.unittest import SkipTest
@@ -137,6 +139,37 @@ class ServeTests(ClusterTestCase):
         self.assertFalse(self.is_served(a))
         self.scene.agent(c, "e", service.port)
         self.wait_until_served(a, b, c)
+
+    def test_killed_at_load(self) -> None:
+        """
+        With a second tunnel at another node nobody who asks a third one notices that a node is killed.
+        """
+        a, b, c = self.cluster()
+        service = self.scene.run(HTTPService("s"))
+        for node in (b, c):
+            self.scene.agent(node, "e", service.port)
+        self.wait_until_served(a)
+        killed = threading.Event()
+
+        def ask() -> list[int]:
+            statuses: list[int] = []
+            with a.client() as client:
+                while not killed.is_set() or len(statuses) < 200:
+                    statuses.append(client.get("/").status)
+                for _ in range(200):
+                    statuses.append(client.get("/").status)
+            return statuses
+
+        with ThreadPoolExecutor(8) as pool:
+            asking = [pool.submit(ask) for _ in range(8)]
+            try:
+                eventually(lambda: service.counts["/"] > 200, "some requests")
+                c.program.kill()
+                self.wait_until_known(a, a="active", b="active", c="unreachable")
+            finally:
+                killed.set()
+            statuses = [status for each in asking for status in each.result()]
+        self.assertEqual(set(statuses), {200})
 
     def test_stopped(self) -> None:
         """

@@ -56,6 +56,7 @@ def wrong(line: str, err: str) -> Use:
 
 
 _BIND = " ".join(f"--{name}.bind-addr=127.0.0.1:{{free}}" for name in ("proxy", "upstream", "admin", "cluster.gossip"))
+_ANY_PORTS = "--proxy-port=0 --upstream-port=0 --admin-port=0"
 _TO = "--connect.url=http://127.0.0.1:{upstream}"
 _ADMIN = "--server.url=http://127.0.0.1:{admin}"
 _BENCH = "--connect.upstream-url=http://127.0.0.1:{upstream}"
@@ -106,13 +107,28 @@ CASES: Mapping[str, Sequence[Use]] = {
         Use(_ADMIN, out="^nodes:\n- id: "),
         Use(_ADMIN + " -o json", out=JSON),
         Use("--server.url=http://127.0.0.1:{free}", 1, "", "^pico: .*connection refused.*\n$"),
+        Use(_ADMIN + " --status=left", out="^nodes: \\[\\]\n$"),
+        Use(_ADMIN + " --forward=nobody", 1, "", "^pico: .*no node nobody is known here.*\n$"),
         wrong("-o xml", "Invalid value for '-o'"),
+        wrong("--status=dead", "Invalid value for '--status'"),
     ),
     "status cluster node": (
         Use(_ADMIN, out="(?s)^id: .*\nendpoints:"),
         Use(_ADMIN + " local -o json", out=JSON),
         Use(_ADMIN + " nobody", 1, "", "^pico: .*no node nobody is known here.*\n$"),
         wrong("a b", "Got unexpected extra argument"),
+    ),
+    "status gossip": (wrong("", "Which command"), wrong("noods", "No such command 'noods'")),
+    "status gossip nodes": (
+        Use(_ADMIN, out="(?s)^nodes:\n- id: .*\n  expiry: 0001-01-01T00:00:00Z\n\n$"),
+        Use(_ADMIN + " -o json", out=JSON),
+        wrong("--nonsense", "No such option '--nonsense'"),
+    ),
+    "status gossip node": (
+        Use(_ADMIN, out="(?s)^nodemetadata:\n  id: .*\nentries:\n- key: .*\n\n$"),
+        Use(_ADMIN + " local -o json", out=JSON),
+        Use(_ADMIN + " nobody", 1, "", "^pico: .*no node nobody is known here.*\n$"),
+        wrong("--limit=0", "Invalid value for '--limit'"),
     ),
     "status proxy": (wrong("", "Which command"), wrong("endpoint", "No such command 'endpoint'")),
     "status proxy endpoints": (
@@ -174,7 +190,13 @@ CASES: Mapping[str, Sequence[Use]] = {
         wrong("--timeout=0s", "--timeout 0s leaves no time for an answer"),
         wrong("--server.url=ftp://x", "'ftp://x' is not the URL of an admin port"),
     ),
-    "demo": (Use("", until="curl "), wrong("extra", "Got unexpected extra argument")),
+    "demo": (Use("", until="curl "), wrong("clutser", "No such command 'clutser'. Did you mean 'cluster'")),
+    "demo cluster": (
+        Use("--nodes=2 --no-sample " + _ANY_PORTS, until="pico agent --endpoints"),
+        wrong("--nodes=0", "Invalid value for '--nodes': 0 is not in the range"),
+        wrong("--proxy-port=70000", "Invalid value for '--proxy-port': 70000 is not in the range"),
+        wrong("extra", "Got unexpected extra argument"),
+    ),
     "bench": (wrong("", "Which command"), wrong("htp", "No such command 'htp'. Did you mean 'http'")),
     "bench http": (
         Use(
