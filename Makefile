@@ -10,7 +10,8 @@ COMPILED_STAMP := $(COMPILED)/.installed
 COMPILED_SYSTEM := $(addprefix tests.system.test_,bodies endings failures nginx sharing streaming upgrade)
 SOURCES := setup.py $(shell find pico -name '*.py')
 
-.PHONY: help demo test system simulation docs compiled test-compiled lint types coverage bench interop news format clean
+.PHONY: help demo test system simulation docs compiled test-compiled lint types coverage bench interop news format clean \
+  image lock
 
 help:
 	@printf "make %-14s%s\n" demo "run a node, a sample service and an agent, until Ctrl-C"
@@ -25,6 +26,8 @@ help:
 	@printf "make %-14s%s\n" coverage "run the unit tests and show which branches they miss"
 	@printf "make %-14s%s\n" bench "measure beside nginx (needs nginx and wrk)"
 	@printf "make %-14s%s\n" interop "run against Go's yamux and WebSocket libraries (needs go)"
+	@printf "make %-14s%s\n" image "build the container image, pico:latest (needs docker)"
+	@printf "make %-14s%s\n" lock "write anew which versions of packages the image has"
 	@printf "make %-14s%s\n" clean "remove what these targets have made"
 
 $(STAMP): setup.cfg pyproject.toml
@@ -87,6 +90,7 @@ simulation: $(STAMP)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check pico twisted tests setup.py && $(BIN)/ruff format --check pico twisted tests setup.py
+	@if test -x $(BIN)/hadolint; then $(BIN)/hadolint Dockerfile; else echo "no hadolint for this machine: Dockerfile not read"; fi
 
 format: $(STAMP)
 	@$(BIN)/ruff check --fix -q pico twisted tests; $(BIN)/ruff format -q pico twisted tests
@@ -103,8 +107,20 @@ bench: $(COMPILED_STAMP)
 interop: $(STAMP)
 	@$(BIN)/python -m tests.interop.run
 
+IMAGE ?= pico
+image:
+	@docker build --tag $(IMAGE) .
+
+# Versions with hashes: what runs in the image, and what makes its wheel.
+LOCK := .venv-lock
+LOCKED := --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-options --upgrade
+lock:
+	@test -x $(LOCK)/bin/pip-compile || { $(PYTHON) -m venv $(LOCK) && $(LOCK)/bin/pip install -q --disable-pip-version-check pip-tools; }
+	@$(LOCK)/bin/pip-compile $(LOCKED) --output-file etc/docker/requirements.txt setup.cfg
+	@cd etc/docker && ../../$(LOCK)/bin/pip-compile $(LOCKED) --output-file build-requirements.txt build-requirements.in
+
 news:
 	@$(BIN)/pip install -q towncrier && $(BIN)/towncrier build --draft
 
 clean:
-	@rm -rf $(VENV) $(COMPILED) build dist docs/_build *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis .coverage*
+	@rm -rf $(VENV) $(COMPILED) $(LOCK) build dist docs/_build *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis .coverage*
