@@ -10,7 +10,8 @@ COMPILED_STAMP := $(COMPILED)/.installed
 COMPILED_SYSTEM := $(addprefix tests.system.test_,bodies endings failures nginx sharing streaming upgrade)
 SOURCES := setup.py $(shell find pico -name '*.py')
 
-.PHONY: help demo test system simulation docs compiled test-compiled lint types coverage bench interop news format clean
+.PHONY: help demo test system simulation docs compiled test-compiled lint types coverage bench interop news format clean \
+  image lock test-image
 
 help:
 	@printf "make %-14s%s\n" demo "run a node, a sample service and an agent, until Ctrl-C"
@@ -25,6 +26,9 @@ help:
 	@printf "make %-14s%s\n" coverage "run the unit tests and show which branches they miss"
 	@printf "make %-14s%s\n" bench "measure beside nginx (needs nginx and wrk)"
 	@printf "make %-14s%s\n" interop "run against Go's yamux and WebSocket libraries (needs go)"
+	@printf "make %-14s%s\n" image "build the container image, pico:latest (needs docker)"
+	@printf "make %-14s%s\n" test-image "do what the Dockerfile says in clean roots, and run what comes of it (needs root, mmdebstrap)"
+	@printf "make %-14s%s\n" lock "write anew which versions of packages the image has"
 	@printf "make %-14s%s\n" clean "remove what these targets have made"
 
 $(STAMP): setup.cfg pyproject.toml
@@ -87,6 +91,8 @@ simulation: $(STAMP)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check pico twisted tests setup.py && $(BIN)/ruff format --check pico twisted tests setup.py
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec etc/demo/compose.yaml
+	@if test -x $(BIN)/hadolint; then $(BIN)/hadolint Dockerfile; else echo "no hadolint for this machine: Dockerfile not read"; fi
 
 format: $(STAMP)
 	@$(BIN)/ruff check --fix -q pico twisted tests; $(BIN)/ruff format -q pico twisted tests
@@ -103,8 +109,31 @@ bench: $(COMPILED_STAMP)
 interop: $(STAMP)
 	@$(BIN)/python -m tests.interop.run
 
+IMAGE ?= pico
+image:
+	@docker build --tag $(IMAGE) .
+
+# A small Debian, in the place of the base image, and as the machine that the package is installed on. Of Python it has
+# what python:3.11-slim has, headers too.
+CLEAN_ROOT := .clean-root/bookworm.tar
+$(CLEAN_ROOT):
+	@command -v mmdebstrap >/dev/null || { echo "it needs mmdebstrap: apt install mmdebstrap"; exit 1; }
+	@echo "making a clean root ..."
+	@mkdir -p $(dir $@) && mmdebstrap --quiet --variant=minbase --include=python3-venv,libpython3-dev,ca-certificates bookworm $@
+
+test-image: $(STAMP) $(CLEAN_ROOT)
+	@CLEAN_ROOT=$(abspath $(CLEAN_ROOT)) $(BIN)/python -m twisted.trial --reporter=verbose tests.image
+
+# Versions with hashes: what runs in the image, and what makes its wheel.
+LOCK := .venv-lock
+LOCKED := --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-options --upgrade
+lock:
+	@test -x $(LOCK)/bin/pip-compile || { $(PYTHON) -m venv $(LOCK) && $(LOCK)/bin/pip install -q --disable-pip-version-check pip-tools; }
+	@$(LOCK)/bin/pip-compile $(LOCKED) --output-file etc/docker/requirements.txt setup.cfg
+	@cd etc/docker && ../../$(LOCK)/bin/pip-compile $(LOCKED) --output-file build-requirements.txt build-requirements.in
+
 news:
 	@$(BIN)/pip install -q towncrier && $(BIN)/towncrier build --draft
 
 clean:
-	@rm -rf $(VENV) $(COMPILED) build dist docs/_build *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis .coverage*
+	@rm -rf $(VENV) $(COMPILED) $(LOCK) .clean-root build dist docs/_build *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -1,6 +1,6 @@
 """
-The names of all unit test packages and modules: everything below ``tests`` but the system tests and the long
-simulations.
+The names of all unit test packages and modules: everything below ``tests`` but the system tests, the long
+simulations, and what needs a clean root.
 
 ``python -m tests.units`` prints them, for trial.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_APART = {"system", "interop", "simulation"}
+_APART = {"system", "interop", "simulation", "image", "package"}
 
 
 def units() -> list[str]:
