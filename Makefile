@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.docs-installed
+MANIFESTS_STAMP := $(VENV)/.manifests-installed
 COMPILED := .venv-compiled
 COMPILED_STAMP := $(COMPILED)/.installed
 COMPILED_SYSTEM := $(addprefix tests.system.test_,bodies endings failures nginx sharing streaming upgrade)
 SOURCES := setup.py $(shell find pico -name '*.py')
 
 .PHONY: help demo test system simulation docs compiled test-compiled lint types coverage bench interop news format clean \
-  image lock test-image
+  image lock test-image helm-rendered
 
 help:
 	@printf "make %-14s%s\n" demo "run a node, a sample service and an agent, until Ctrl-C"
@@ -19,6 +20,7 @@ help:
 	@printf "make %-14s%s\n" system "run the system tests: real processes and sockets (needs root, nginx, prometheus, logrotate, nftables)"
 	@printf "make %-14s%s\n" simulation "run the long simulations of many members in memory (some minutes)"
 	@printf "make %-14s%s\n" docs "build the manual as a site, into docs/_build/html"
+	@printf "make %-14s%s\n" helm-rendered "render the Helm charts anew, for the tests (needs Helm, HELM=...)"
 	@printf "make %-14s%s\n" compiled "install Pico with its hot modules compiled, into $(COMPILED) (needs a C compiler)"
 	@printf "make %-14s%s\n" test-compiled "run the unit tests against it, and the system tests of the proxy's ways"
 	@printf "make %-14s%s\n" lint "check style and formatting"
@@ -71,7 +73,14 @@ demo: $(STAMP)
 test: $(STAMP)
 	@$(BIN)/python -m twisted.trial --random=0 --reporter=text $$($(BIN)/python -m tests.units)
 
-system: $(STAMP)
+# The schemas of Kubernetes are large, and only what is to be installed there needs them.
+$(MANIFESTS_STAMP): $(STAMP)
+	@echo "installing the schemas of Kubernetes ..."
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[manifests]' \
+	  --config-settings editable_mode=compat >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
+	@touch $@
+
+system: $(STAMP) $(MANIFESTS_STAMP)
 	@$(BIN)/python -m twisted.trial --reporter=verbose tests.system
 
 # Only who builds the manual needs Sphinx.
@@ -85,6 +94,11 @@ $(DOCS_STAMP): $(STAMP)
 docs: $(DOCS_STAMP)
 	@$(BIN)/sphinx-build -q -E -W --keep-going -n -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html is the manual"
+
+# Helm 3: https://helm.sh/docs/intro/install, or go install helm.sh/helm/v3/cmd/helm@v3.16.4
+HELM ?= helm
+helm-rendered: $(STAMP)
+	@$(BIN)/python -m tests.deploy.charts $(HELM)
 
 simulation: $(STAMP)
 	@$(BIN)/python -m twisted.trial --reporter=verbose tests.simulation

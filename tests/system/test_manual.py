@@ -193,6 +193,18 @@ class ManualTests(SystemTestCase):
         """
         self.follow("howto/prometheus.md")
 
+    def test_grafana(self) -> None:
+        """
+        Dashboards go where Grafana looks for them.
+        """
+        self.follow("howto/grafana.md")
+
+    def test_alerts(self) -> None:
+        """
+        promtool reads the alerts as a reader has changed them, and tries them.
+        """
+        self.follow("howto/alerts.md")
+
     def test_cluster(self) -> None:
         """
         Two nodes on one machine.

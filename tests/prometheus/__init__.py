@@ -1,0 +1,3 @@
+"""
+``etc/prometheus``: alerts. The system tests run promtool over them.
+"""
