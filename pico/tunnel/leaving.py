@@ -43,12 +43,14 @@ class Leaving:
     session is gone, which may be within any call of this.
     """
 
-    def __init__(self, session: Session, *, clock: IReactorTime, grace: float) -> None:
+    def __init__(self, session: Session, *, clock: IReactorTime, grace: float, overlap: float = 0.0) -> None:
         """
         :param grace: seconds that streams have to end; may be infinite.
+        :param overlap: seconds before all that, in which the tunnel goes on as before; :meth:`hurry` ends them.
         """
         self._session = session
         self._clock = clock
+        self._overlap = overlap
         self._timer: IDelayedCall | None = None
         self._over = False
         rtt = session.rtt
@@ -57,12 +59,12 @@ class Leaving:
 
     def start(self) -> None:
         """
-        Say go-away.
+        Say go-away, or wait until it is time to.
         """
-        self._session.go_away()
-        now = self._clock.seconds()
-        self._policy.streams(self._session.streams, now)
-        self._act(self._policy.begin(now))
+        if self._overlap:
+            self._timer = self._clock.callLater(self._overlap, self._begin)
+        else:
+            self._begin()
 
     def hurry(self, grace: float) -> None:
         """
@@ -70,6 +72,10 @@ class Leaving:
         """
         if self._policy.state is State.LEAVING:
             self._act(self._policy.hurry(grace, self._clock.seconds()))
+        elif self._policy.state is State.SERVING and not self._over:
+            self._stop_timer()
+            self._policy.hurry(grace, self._clock.seconds())
+            self._begin()
 
     def closed(self) -> None:
         """
@@ -77,6 +83,13 @@ class Leaving:
         """
         self._over = True
         self._stop_timer()
+
+    def _begin(self) -> None:
+        self._timer = None
+        self._session.go_away()
+        now = self._clock.seconds()
+        self._policy.streams(self._session.streams, now)
+        self._act(self._policy.begin(now))
 
     def _look(self) -> None:
         self._timer = None

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pico import __version__
 from pico.agent.events import AgentConnected, AgentEvent, AgentRefused
 from pico.agent.service import make_agent
+from pico.client.slot import OVERLAP
 from pico.config.agent import AgentConfig, Connect, ListenerConfig
 from pico.config.server import ServerConfig
 from pico.errors import ConfigError
@@ -298,6 +299,8 @@ class GoAwayTests(SynchronousTestCase):
         world.network.pump()
         world.network.advance(GO_AWAY_SPREAD)
         self.assertEqual(["", "node-1"], [event.node for event in world.connected])
+        self.assertFalse(old.went_away)
+        world.network.advance(OVERLAP)
         self.assertTrue(old.went_away)
         other = world.ask(GET)
         for peer in service.peers:

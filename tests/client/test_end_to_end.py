@@ -23,6 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pico.client.dialer import DialError, Tunnel
 from pico.client.listener import Listener
+from pico.client.slot import OVERLAP
 from pico.testing import MemoryNetwork
 from pico.tunnel.reasons import StreamRefused
 from pico.tunnel.session import TunnelSettings
@@ -183,10 +184,14 @@ class EndToEndTests(SynchronousTestCase):
         node.tunnels[0].session.go_away()
         self.network.advance(1)
         self.assertEqual(["e connected to node-1", "e connected to node-2"], self.watcher.told)
-        self.assertTrue(node.tunnels[0].went_away)
         self.assertEqual(2, len(node.live))
+        also = self.open(node, 0)
+        self.assert_echo(also, b"on the old one")
+        self.network.advance(OVERLAP)
+        self.assertTrue(node.tunnels[0].went_away)
         self.assert_echo(here, b"meanwhile")
         self.assert_echo(self.open(node, 1), b"on the new one")
+        also.transport.loseConnection()
         here.transport.loseConnection()
         self.network.advance(2)
         self.assertEqual([node.tunnels[1]], node.live)

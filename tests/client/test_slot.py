@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.client.dialer import DialError, Tunnel, TunnelUser
-from pico.client.slot import Slot, _Link, _Second, _Setback
+from pico.client.slot import OVERLAP, Slot, _Link, _Second, _Setback
 from pico.tunnel.leaving import LINGER
 from pico.tunnel.stream import TunnelStream
 from pico.wire.dialling import GO_AWAY_SPREAD, Backoff, Patience
@@ -415,8 +415,8 @@ class ReplacingTests(SlotCase):
 
     def test_replaced(self) -> None:
         """
-        On the node's go-away another tunnel is dialled; only when it stands the old one is let go, and
-        closed when its streams have ended.
+        On the node's go-away another tunnel is dialled; only when it has stood for a moment the old one is let go,
+        and closed when its streams have ended.
         """
         old = self.serve()
         old.streams = 1
@@ -424,6 +424,9 @@ class ReplacingTests(SlotCase):
         self.assertTrue(self.connected)
         self.assertEqual([], old.calls)
         new = self.dialer.last.succeed()
+        self.pass_time(OVERLAP - 0.1)
+        self.assertEqual(([], []), (old.calls, new.calls))
+        self.pass_time(0.2)
         self.assertEqual((["go away"], []), (old.calls, new.calls))
         self.pass_time(100)
         self.assertEqual(["go away"], old.calls)
@@ -431,6 +434,20 @@ class ReplacingTests(SlotCase):
         self.pass_time(0.2)
         self.assertEqual((["go away", "close"], []), (old.calls, new.calls))
         self.assertEqual([("connected", "node-1")] * 2, self.watcher.told)
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_stopped_beside_the_old_one(self) -> None:
+        """
+        Whoever stops while both stand lets both go at once.
+        """
+        old = self.serve()
+        old.streams = 1
+        self.relieve(old)
+        new = self.dialer.last.succeed()
+        self.slot.stop(5)
+        self.assertEqual((["go away"], ["go away"]), (old.calls, new.calls))
+        self.pass_time(5.1)
+        self.assertEqual((["go away", "close"], ["go away", "close"]), (old.calls, new.calls))
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_spread(self) -> None:
@@ -602,6 +619,7 @@ class SpreadingTests(SlotCase):
         self.assertEqual(2, len(self.dialer.tries))
         self.assertEqual([], second.calls)
         found = self.dialer.last.succeed("node-2")
+        self.pass_time(OVERLAP)
         self.assertEqual((["go away"], []), (second.calls, found.calls))
         self.assertEqual([("connected", "node-1"), ("connected", "node-2")], self.watcher.told)
         self.pass_time(2)
@@ -685,10 +703,10 @@ class SpreadingTests(SlotCase):
         self.others = {"node-2"}
         self.pass_time(GO_AWAY_SPREAD)
         new = self.dialer.last.succeed("node-2")
-        self.assertEqual((["go away"], []), (second.calls, new.calls))
         self.assertTrue(self.connected)
         self.look().succeed("node-3")
-        self.assertEqual(["go away"], new.calls[:1])
+        self.pass_time(OVERLAP)
+        self.assertEqual((["go away"], ["go away"]), (second.calls[:1], new.calls[:1]))
 
     def test_node_leaves_while_dialling(self) -> None:
         """
@@ -699,6 +717,8 @@ class SpreadingTests(SlotCase):
         second.user.node_leaves()
         self.others = {"node-2"}
         new = attempt.succeed("node-2")
+        self.others = {"node-1"}
+        self.pass_time(OVERLAP)
         self.assertEqual((["go away"], []), (second.calls, new.calls))
 
     def test_stopped(self) -> None:
