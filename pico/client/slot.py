@@ -1,10 +1,10 @@
 """
 The place of one tunnel of an endpoint, filled for as long as its owner wants it.
 
-Make before break: when the node says go-away its tunnel goes on serving, and leaves only once another
-stands, and has stood for a moment (:data:`OVERLAP`). So does a tunnel to a node that has another tunnel of the endpoint: it serves until one stands at a node of its
-own. What leaves (for these reasons or because the slot was stopped) is no part of the machine any
-more; it stands in ``_Core.leaving`` until its last stream has ended.
+Make before break: when the node says go-away its tunnel goes on serving, and leaves only once another stands, and has
+stood for a moment (:data:`OVERLAP`). So does a tunnel to a node that has another tunnel of the endpoint: it serves
+until one stands at a node of its own. What leaves (for these reasons or because the slot was stopped) is no part of
+the machine any more; it stands in ``_Core.leaving`` until its last stream has ended.
 """
 
 from __future__ import annotations
