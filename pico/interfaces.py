@@ -186,6 +186,27 @@ class INodeView(Interface):
         """
 
 
+class INodeOrders(Interface):
+    """
+    What operators may ask of a node while it runs.
+    """
+
+    def drain() -> bool:
+        """
+        Have nothing new come here: agents go to other nodes, and so do clients. What is under way goes on.
+
+        :return: whether that is new.
+        """
+
+    def undrain() -> bool:
+        """
+        Take that back.
+
+        :return: whether that is new.
+        :raises pico.errors.PicoError: it is too late, with the reason.
+        """
+
+
 @attrs.frozen
 class GossipNode:
     """
