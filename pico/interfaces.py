@@ -164,6 +164,7 @@ class INodeView(Interface):
     """
 
     ready = Attribute("Whether the node takes traffic: false while it starts and from the moment that it drains.")
+    leaving = Attribute("Whether it drains: it is about to stop, or was ordered to.")
 
     def nodes() -> Sequence[NodeStatus]:
         """
@@ -183,27 +184,6 @@ class INodeView(Interface):
     def proxy_endpoints() -> Mapping[str, Sequence[str]]:
         """
         Where each endpoint's tunnels come from.
-        """
-
-
-class INodeOrders(Interface):
-    """
-    What operators may ask of a node while it runs.
-    """
-
-    def drain() -> bool:
-        """
-        Have nothing new come here: agents go to other nodes, and so do clients. What is under way goes on.
-
-        :return: whether that is new.
-        """
-
-    def undrain() -> bool:
-        """
-        Take that back.
-
-        :return: whether that is new.
-        :raises pico.errors.PicoError: it is too late, with the reason.
         """
 
 

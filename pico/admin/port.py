@@ -13,6 +13,8 @@ The routes of the operators' port.
 ``/status/upstream/endpoints``    how many tunnels each endpoint has on this node
 ``/status/upstream/tunnels``      the tunnels of this node one by one
 ``/status/proxy/endpoints``       where each endpoint's tunnels come from
+``/drain``, ``/undrain``          POST: have nothing new come to the node, and take that back
+                                  (:mod:`pico.admin.orders`)
 ================================= ====================================================================
 
 Everything is said of the node that is asked, unless ``?forward=<id>`` names another one, on any route: then it is that
@@ -28,6 +30,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web import http
 from twisted.web.server import Site
 
+from pico.admin.orders import Orders
 from pico.admin.status import member_details, member_summary, node_details, node_summary, tunnel_details
 from pico.interfaces import IGossipView, INodeView, ITunnels
 from pico.metrics import Metrics
@@ -38,6 +41,7 @@ from pico.net.site import (
     HealthResource,
     JSONResource,
     MetricsResource,
+    OrderResource,
     Page,
     PageResource,
     Question,
@@ -72,12 +76,14 @@ def make_admin_site(
     max_connections: int = MAX_CONNECTIONS,
     time_of_day: Callable[[], float] = time.time,
     forward: Elsewhere | None = None,
+    orders: Orders | None = None,
 ) -> Site:
     """
     Make the factory of the port's connections.
 
     :param clock: ``None`` takes the global reactor.
     :param forward: passes questions on to other nodes.
+    :param orders: what may be changed; nothing when not given.
     """
 
     def nodes(question: Question) -> Page:
@@ -103,6 +109,7 @@ def make_admin_site(
         found = gossip.entries(view.nodes()[0].id if name == "local" else name, after, limit)
         return _stranger(name, "/status/gossip/nodes") if found is None else json_page(member_details(*found))
 
+    changing = {"/drain": OrderResource(orders.drain), "/undrain": OrderResource(orders.undrain)} if orders else {}
     return make_site(
         {
             "/health": HealthResource(),
@@ -113,6 +120,7 @@ def make_admin_site(
             "/status/upstream/endpoints": JSONResource(lambda: dict(view.upstream_endpoints())),
             "/status/upstream/tunnels": PageResource(lambda question: _tunnels(question, tunnels, time_of_day())),
             "/status/proxy/endpoints": JSONResource(lambda: dict(view.proxy_endpoints())),
+            **changing,
         },
         clock=clock,
         max_connections=max_connections,

@@ -21,6 +21,8 @@ _COMMANDS = {
     "agent": "Expose local services through a node.",
     "server": "Run a node.",
     "status": "Ask a node what it knows.",
+    "drain": "Have agents and clients leave a node.",
+    "undrain": "Take that back.",
     "config": "Check or show a configuration, or describe all settings.",
     "doctor": "See what would keep a node or an agent from working.",
     "demo": "Run a node, a sample service and an agent.",

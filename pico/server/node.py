@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IProtocolFactory, IReactorTCP, IReactorT
 
 from pico.admin.forward import Forwarder
 from pico.admin.numbers import watch_node
+from pico.admin.orders import Orders
 from pico.admin.port import make_admin_site
 from pico.cluster.accept import AcceptSettings, LinkPort
 from pico.cluster.gossip_numbers import watch_gossip
@@ -249,6 +250,12 @@ def make_server(
         forget=config.cluster.forget,
         time_of_day=wall_time,
     )
+    orders = Orders(
+        config.admin.control_from,
+        view=view,
+        drain=lambda: service.drain(),
+        undrain=lambda: service.undrain(),
+    )
     admin_site = make_admin_site(
         view,
         upstream_port,
@@ -256,9 +263,10 @@ def make_server(
         metrics,
         clock=clock,
         max_connections=config.admin.max_connections,
-        forward=Forwarder(view, reactor, clock),
+        forward=Forwarder(view, reactor, clock, refusal=orders.refusal),
+        orders=orders,
     )
-    return NodeService(
+    service = NodeService(
         node_id=node_id,
         reactor=reactor,
         clock=clock,
@@ -272,6 +280,7 @@ def make_server(
         grace_period=config.grace_period,
         links=links,
     )
+    return service
 
 
 def _secrets(config: ServerConfig) -> Sequence[bytes]:

@@ -16,7 +16,6 @@ from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFacto
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from pico import __version__
 from pico.cluster.accept import LinkPort
@@ -25,7 +24,6 @@ from pico.cluster.remote import Remotes
 from pico.cluster.schema import Fact
 from pico.config.addresses import Address
 from pico.errors import ListenError, PicoError
-from pico.interfaces import INodeOrders
 from pico.names import NodeId
 from pico.net.addresses import advertised
 from pico.net.background import background
@@ -189,7 +187,6 @@ class _Life(enum.Enum):
     ENDED = "it was stopped"
 
 
-@implementer(INodeOrders)
 class NodeService(Service):
     """
     Run one node, once.
@@ -338,11 +335,13 @@ class NodeService(Service):
             self._awaited.cancel()
         return stopped
 
-    # INodeOrders
+    # Operators' orders
 
     def drain(self) -> bool:
         """
-        Have nothing new come here, and stay.
+        Have nothing new come here: agents go to other nodes, and so do clients. What is under way goes on.
+
+        :return: whether that is new.
         """
         if self.view.leaving:
             return False
@@ -353,6 +352,9 @@ class NodeService(Service):
     def undrain(self) -> bool:
         """
         Take that back.
+
+        :return: whether that is new.
+        :raises PicoError: the node is about to stop.
         """
         if self._life is _Life.ENDED:
             raise PicoError("the node is stopping, which cannot be taken back")

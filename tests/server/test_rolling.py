@@ -12,11 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pico.agent.service import AgentService, make_agent
 from pico.config.agent import AgentConfig, Connect, ListenerConfig
-from pico.names import DEFAULT_TENANT, EndpointKey
+from pico.errors import PicoError
 from tests.server.clusters import Clusters
-from tests.server.support import UPSTREAM, Service
-
-KEY = EndpointKey(DEFAULT_TENANT, "e")
+from tests.server.support import ADMIN, UPSTREAM, Service, request_bytes
 
 
 class RollingTestCase(SynchronousTestCase):
@@ -168,3 +166,59 @@ class NowhereElseTests(RollingTestCase):
         self.world.network.advance(2)
         self.successResultOf(stopped)
         self.assertEqual(self.places("a"), 0)
+
+
+class OrderTests(RollingTestCase):
+    """
+    A node that is drained by order, and goes on to run.
+    """
+
+    def test_drained(self) -> None:
+        """
+        It is left by its agents and takes no others, clients are told to go; taken back, it is like any other.
+        """
+        self.agent("c", "a", "b")
+        c = self.world.nodes["c"].service
+        kept, idle = (self.world.get_at("c") for _ in range(2))
+        self.assertTrue(c.drain())
+        self.assertFalse(c.drain())
+        self.advance(5)
+        self.assertEqual(c.status, "drained: 0 tunnels, 0 endpoints, 3 nodes")
+        for node in "abc":
+            self.assertEqual(self.world.known(node)["c"], "leaving")
+        self.assertEqual(self.world.ask_at("c", request_bytes("GET", "/ready"), ADMIN).status, 503)
+        self.assertEqual(self.world.number_at("c", "pico_node_leaving"), 1)
+        kept.take()
+        self.world.say(kept, request_bytes("GET", "/", "x-pico-endpoint: e"))
+        self.assertIn(b"\r\nConnection: close", kept.head)
+        self.assertIsNone(idle.lost)
+        self.assertEqual(self.world.get_at("c").status, 200)
+        refused = self.world.agent_at("c", self.service)
+        self.advance(2)
+        self.assertEqual(c.view.upstream_endpoints(), {})
+
+        self.assertTrue(c.undrain())
+        self.assertFalse(c.undrain())
+        self.advance(20)
+        self.assertEqual(c.view.upstream_endpoints(), {"e": 1})
+        self.assertEqual(self.world.ask_at("c", request_bytes("GET", "/ready"), ADMIN).status, 200)
+        self.assertEqual(self.world.known("a")["c"], "active")
+        self.assertNotIn(b"Connection: close", self.world.get_at("c").head)
+        self.assertEqual(self.world.number_at("c", "pico_node_leaving"), 0)
+        refused.stopService()
+
+    def test_stopped_then(self) -> None:
+        """
+        A node that was drained stops without a further delay; that it stops cannot be taken back.
+        """
+        self.agent("c", "a", "b")
+        c = self.world.nodes["c"].service
+        self.world.get_at("c")
+        c.drain()
+        self.advance(5)
+        stopped = self.stop("c")
+        self.assertFalse(c.drain())
+        with self.assertRaisesRegex(PicoError, "is stopping"):
+            c.undrain()
+        self.advance(1, without="c")
+        self.successResultOf(stopped)

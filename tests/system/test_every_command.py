@@ -114,6 +114,17 @@ CASES: Mapping[str, Sequence[Use]] = {
         Use(_ADMIN + " nobody", 1, "", "^pico: .*no node nobody is known here.*\n$"),
         wrong("a b", "Got unexpected extra argument"),
     ),
+    "status gossip": (wrong("", "Which command"), wrong("noods", "No such command 'noods'. Did you mean 'nodes'")),
+    "status gossip nodes": (
+        Use(_ADMIN, out="^nodes:\n- id: "),
+        Use(_ADMIN + " -o json", out=JSON),
+        wrong("--watch=often", "Invalid value for '-w' / '--watch'"),
+    ),
+    "status gossip node": (
+        Use(_ADMIN, out="(?m)^entries:$"),
+        Use(_ADMIN + " nobody", 1, "", "^pico: .*no node nobody is known here.*\n$"),
+        wrong("--limit=0", "Invalid value for '--limit'"),
+    ),
     "status proxy": (wrong("", "Which command"), wrong("endpoint", "No such command 'endpoint'")),
     "status proxy endpoints": (
         Use(_ADMIN, out="^endpoints:"),
@@ -131,6 +142,17 @@ CASES: Mapping[str, Sequence[Use]] = {
         Use(_ADMIN + " --endpoint=nobody -o json", out=JSON),
         wrong("--limit=0", "Invalid value for '--limit'"),
         wrong("--watch=often", "Invalid value for '-w' / '--watch'"),
+    ),
+    "drain": (
+        Use(_ADMIN, out=r"^node \S+ is leaving(, as before)?; it has \d+ tunnels?\n$"),
+        Use("--server.url=http://127.0.0.1:{free}", 1, "", "^pico: .*connection refused.*\n$"),
+        wrong("-o xml", "Invalid value for '-o'"),
+    ),
+    "undrain": (
+        Use(_ADMIN, out=r"^node \S+ is active; it has \d+ tunnels?\n$"),
+        Use(_ADMIN + " -o json", out=JSON),
+        Use(_ADMIN + " --forward=nobody", 1, "", "^pico: .*no node nobody is known here.*\n$"),
+        wrong("all", "Got unexpected extra argument"),
     ),
     "config": (wrong("", "Which command"), wrong("chek", "No such command 'chek'. Did you mean 'check'")),
     "config check": (
@@ -166,7 +188,8 @@ CASES: Mapping[str, Sequence[Use]] = {
         Use("--connect.url=http://127.0.0.1:{free}", 1, "fail  node .*connection refused", ""),
         wrong("--endpoints=x", "Invalid value for '--endpoints': 'x' is not ENDPOINT/ADDR"),
     ),
-    "demo": (Use("", until="curl "), wrong("extra", "Got unexpected extra argument")),
+    "demo": (Use("", until="curl "), wrong("extra", "No such command 'extra'")),
+    "demo cluster": (wrong("extra", "Got unexpected extra argument"), wrong("--nodes=none", "Invalid value for")),
     "bench": (wrong("", "Which command"), wrong("htp", "No such command 'htp'. Did you mean 'http'")),
     "bench http": (
         Use(
