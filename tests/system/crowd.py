@@ -167,6 +167,13 @@ class Crowd:
         self.seconds = 0.0
 
     @property
+    def size(self) -> int:
+        """
+        How many of them there are.
+        """
+        return sum(self._sizes)
+
+    @property
     def served(self) -> int:
         """
         Requests with a right answer, GETs and POSTs.

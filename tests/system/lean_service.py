@@ -13,11 +13,13 @@ The other port echoes the messages of WebSockets.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -112,8 +114,9 @@ def _chunked(buffer: bytearray, start: int) -> tuple[bytes, int] | None:
 
 
 async def _echo(connection: ServerConnection) -> None:
-    async for message in connection:
-        await connection.send(message)
+    with contextlib.suppress(ConnectionClosed):
+        async for message in connection:
+            await connection.send(message)
 
 
 async def run(name: str, port: int, websocket_port: int) -> None:

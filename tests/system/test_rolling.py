@@ -12,10 +12,11 @@ import contextlib
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
-from tests.system.balancers import HAPROXY, NGINX, Backend, HAProxy
-from tests.system.case import Node, SystemTestCase, flags
+from tests.system.balancers import HAPROXY, NGINX, Backend, HAProxy, Nginx
+from tests.system.case import Node, SystemTestCase, flags, pico
 from tests.system.crowd import Crowd
 from tests.system.http_client import AsyncClient, Broken, Malformed
 from tests.system.processes import PICO, Program, eventually, free_port
@@ -26,6 +27,9 @@ REQUESTS = int(os.environ.get("ROLLING_REQUESTS", "100000"))
 #: Of a node, in seconds: for whoever stands in front, and for what is under way.
 DRAIN_DELAY = 3
 GRACE_PERIOD = 20
+
+#: Seconds for which a node may look alive after it was killed: others have to read that its connections are broken.
+SLACK = 0.5
 
 KEY = "a-secret-of-this-cluster-long-and-random"
 
@@ -154,6 +158,17 @@ class RollingTestCase(SystemTestCase):
         assert isinstance(endpoints, dict)
         return sum(endpoints.values())
 
+    def settle(self, tunnels: int) -> None:
+        """
+        Wait until there are so many tunnels, at two nodes at least.
+        """
+
+        def settled() -> bool:
+            found = self.tunnels().values()
+            return sum(found) == tunnels and sum(map(bool, found)) > 1
+
+        eventually(settled, f"{tunnels} tunnels")
+
     # Agents
 
     def agent(self, port: int, *endpoints: str, connections: int = 2) -> Program:
@@ -238,3 +253,169 @@ class NodeTests(RollingTestCase):
 
         self.drive(crowd, plan, tables, REQUESTS, "two rolling restarts of three nodes behind HAProxy")
         self.assert_nothing_failed(crowd, tables, REQUESTS)
+
+    def test_behind_nginx(self) -> None:
+        """
+        The same behind one that asks nobody and tries nothing twice: whoever restarts a node tells it before, as a
+        script does.
+        """
+        places = self.places[:3]
+        for place in places:
+            self.start(place)
+        balancer = HAProxy(self.scene, places)
+        nginx = Nginx(self.scene, places)
+        for _ in range(2):
+            self.agent(balancer.agents, "e")
+        self.agent(balancer.agents, "single", connections=1)
+        crowd = Crowd(nginx.port, endpoints=("e", "single"), keep_alive=False)
+        tables = Tables(places, ("e", "single", "e-ws", "single-ws"))
+
+        async def plan() -> None:
+            for _ in range(2):
+                for place in places:
+                    await crowd.until(1000)
+                    order = await asyncio.to_thread(pico, "drain", f"--server.url=http://127.0.0.1:{place.admin}")
+                    self.assertEqual(order.returncode, 0, order.stderr)
+                    await asyncio.to_thread(nginx.use, [other for other in places if other is not place])
+                    await asyncio.to_thread(self.stop, place.name)
+                    await asyncio.to_thread(self.restart, place.name)
+                    await asyncio.to_thread(nginx.use, places)
+
+        self.drive(crowd, plan, tables, REQUESTS, "two rolling restarts of three nodes behind nginx")
+        self.assert_nothing_failed(crowd, tables, REQUESTS)
+
+    def test_killed_in_between(self) -> None:
+        """
+        Between restarts nodes are killed: what fails was on its way when one was, and there is not more of it than the
+        node can have had under way.
+        """
+        places = self.places[:3]
+        for place in places:
+            self.start(place)
+        balancer = HAProxy(self.scene, places, retries=3)
+        for _ in range(2):
+            self.agent(balancer.agents, "e")
+        crowd = Crowd(balancer.clients, bearable=1000)
+        killed: list[float] = []
+
+        async def plan() -> None:
+            for number in range(3):
+                place, other = places[number], places[number - 1]
+                await crowd.until(3000)
+                await asyncio.to_thread(self.stop, place.name)
+                await asyncio.to_thread(self.restart, place.name)
+                await asyncio.to_thread(self.settle, 8)
+                await crowd.until(3000)
+                await asyncio.to_thread(self.nodes[other.name].program.kill)
+                killed.append(time.monotonic())
+                await crowd.until(3000)
+                await asyncio.to_thread(self.restart, other.name)
+                await asyncio.to_thread(self.settle, 8)
+
+        self.drive(crowd, plan, None, REQUESTS // 2, "three nodes restarted, and one killed after each")
+        kinds = Counter(failure.what.split(" ")[0] for failure in crowd.failures)
+        print(f"{len(killed)} nodes killed, under way on them: {dict(kinds)}")
+        for failure in crowd.failures:
+            self.assertTrue(any(failure.began < moment < failure.ended + SLACK for moment in killed), failure)
+        self.assertLessEqual(len(crowd.failures), len(killed) * crowd.size)
+
+
+class AgentTests(RollingTestCase):
+    """
+    Agents are restarted.
+    """
+
+    def begin(self) -> tuple[HAProxy, list[Program]]:
+        """
+        Start three nodes, and two agents of one endpoint.
+        """
+        places = self.places[:3]
+        for place in places:
+            self.start(place)
+        balancer = HAProxy(self.scene, places)
+        return balancer, [self.agent(balancer.agents, "e") for _ in range(2)]
+
+    def end(self, agent: Program) -> None:
+        """
+        Have an agent stop.
+        """
+        agent.terminate()
+        self.assertEqual(agent.wait(GRACE_PERIOD + 10), 0)
+
+    def test_restarted(self) -> None:
+        """
+        Two agents of an endpoint are restarted one after the other, and again.
+        """
+        balancer, agents = self.begin()
+        crowd = Crowd(balancer.clients)
+        tables = Tables(self.places[:3], ("e", "e-ws"))
+
+        async def plan() -> None:
+            for number in (0, 1, 0, 1):
+                await crowd.until(2000)
+                await asyncio.to_thread(self.end, agents[number])
+                agents[number] = await asyncio.to_thread(self.agent, balancer.agents, "e")
+                await asyncio.to_thread(self.settle, 8)
+
+        self.drive(crowd, plan, tables, REQUESTS // 4, "two agents restarted twice")
+        self.assert_nothing_failed(crowd, tables, REQUESTS // 4)
+
+    def test_with_a_node(self) -> None:
+        """
+        An agent and a node are restarted at the same time; the other agent and the other nodes are enough.
+        """
+        balancer, agents = self.begin()
+        crowd = Crowd(balancer.clients)
+        tables = Tables(self.places[:3], ("e", "e-ws"))
+
+        async def plan() -> None:
+            for number, name in enumerate("abc"):
+                await crowd.until(2000)
+                await asyncio.gather(
+                    asyncio.to_thread(self.end, agents[number % 2]), asyncio.to_thread(self.stop, name)
+                )
+                _, agents[number % 2] = await asyncio.gather(
+                    asyncio.to_thread(self.restart, name), asyncio.to_thread(self.agent, balancer.agents, "e")
+                )
+                await asyncio.to_thread(self.settle, 8)
+
+        self.drive(crowd, plan, tables, REQUESTS // 4, "an agent and a node restarted at the same time, three times")
+        self.assert_nothing_failed(crowd, tables, REQUESTS // 4)
+
+
+class ScaleTests(RollingTestCase):
+    """
+    Nodes are added and taken away.
+    """
+
+    def test_out_and_back(self) -> None:
+        """
+        Three nodes become five, and three again, which have all the tunnels then.
+        """
+        for place in self.places[:3]:
+            self.start(place)
+        balancer = HAProxy(self.scene, self.places)
+        for _ in range(3):
+            self.agent(balancer.agents, "e")
+        crowd = Crowd(balancer.clients)
+        tables = Tables(self.places, ("e", "e-ws"))
+
+        async def plan() -> None:
+            for place in self.places[3:]:
+                await crowd.until(2000)
+                await asyncio.to_thread(self.start, place)
+            # Who comes now finds the new ones as well.
+            for _ in range(3):
+                await asyncio.to_thread(self.agent, balancer.agents, "e")
+            await asyncio.to_thread(self.settle, 24)
+            print(f"tunnels at five nodes: {self.tunnels()}")
+            self.assertGreater(min(self.tunnels().values()), 0)
+            for place in self.places[:2]:
+                await crowd.until(2000)
+                await asyncio.to_thread(self.stop, place.name)
+            await asyncio.to_thread(self.settle, 24)
+            print(f"tunnels at three nodes: {self.tunnels()}")
+            self.assertGreater(min(self.tunnels().values()), 0)
+
+        self.drive(crowd, plan, tables, REQUESTS // 4, "three nodes, five, and three again")
+        self.assert_nothing_failed(crowd, tables, REQUESTS // 4)
