@@ -443,12 +443,16 @@ class NodeService(Service):
         delay = self._told_at + self._drain_delay - self._clock.seconds()
         if was_open and delay > 0:
             await self._wait(Deferred, delay)
+        if self._proxy.inherited:
+            # Clients that come when this process takes no more of them wait for the next one: be it for a short time.
+            await self._move_agents(self._clock.seconds() + self._grace_period)
         self.view.open = False
         await self._upstream.close()
         await self._proxy.close()
         self._proxy_port.drain()
         end = self._clock.seconds() + self._grace_period
-        await self._let_agents_go(end)
+        await self._move_agents(end)
+        await self._end_tunnels(end)
         await self._wait(self._proxy_port.when_empty, self._left(end))
         self._cut(self._proxy_port.connections, "connection")
         self._proxy_port.abort()
@@ -457,23 +461,23 @@ class NodeService(Service):
         await self._admin.close()
         _log.info("drained")
 
-    async def _let_agents_go(self, end: float) -> None:
+    async def _move_agents(self, end: float) -> None:
         """
-        Wait until the tunnels are gone, if there is another node: agents that understand have others elsewhere, and
-        what is left is closed when nothing more is under way on it.
+        Wait until the agents that understand have other tunnels, if there is another node where these can be.
         """
-        moving_until = min(self._told_at + _MOVING, end)
+        until = min(self._told_at + _MOVING, end)
         moved = False
-        while not moved and not self._hurried and self._has_others and self._left(moving_until):
-            moved = await self._wait(self._upstream_port.when_moved, min(_LOOK, self._left(moving_until)))
-        if not self._has_others:
-            return
-        if not moved:
-            stay = _count(self._upstream_port.upstreams, "tunnel")
-            _log.info("{tunnels} left whose agents have found no other node", tunnels=stay)
-        last_call = end - min(_LAST_CALL, self._grace_period / 2)
-        await self._wait(self._proxy_port.when_empty, self._left(last_call))
-        await self._wait(lambda: self._upstream_port.end(self._left(last_call)), self._left(end))
+        while not moved and not self._hurried and self._has_others and self._left(until):
+            moved = await self._wait(self._upstream_port.when_moved, min(_LOOK, self._left(until)))
+
+    async def _end_tunnels(self, end: float) -> None:
+        """
+        Close what tunnels are left, when nothing more is under way on them. If there is no other node they stay.
+        """
+        if self._has_others:
+            last_call = end - min(_LAST_CALL, self._grace_period / 2)
+            await self._wait(self._proxy_port.when_empty, self._left(last_call))
+            await self._wait(lambda: self._upstream_port.end(self._left(last_call)), self._left(end))
 
     def _cut(self, number: int, what: str) -> None:
         """
