@@ -16,6 +16,12 @@ from pico.errors import PicoError
 from tests.server.clusters import Clusters
 from tests.server.support import ADMIN, UPSTREAM, Service, request_bytes
 
+#: What a program of Piko's says to have a tunnel.
+_UPGRADE = (
+    b"GET /piko/v1/upstream/piko HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+)
+
 
 class RollingTestCase(SynchronousTestCase):
     """
@@ -166,6 +172,25 @@ class NowhereElseTests(RollingTestCase):
         self.world.network.advance(2)
         self.successResultOf(stopped)
         self.assertEqual(self.places("a"), 0)
+
+    def test_piko(self) -> None:
+        """
+        A program that does not know go-away is told nothing; its tunnel is the last to be closed, and is not waited for
+        when it is idle.
+        """
+        self.agent("c", "a", "b")
+        pikos = self.world.ask_at("c", _UPGRADE, UPSTREAM)
+        pikos.take()
+        stopped = self.stop("c")
+        while pikos.lost is None:
+            self.assertEqual(pikos.received, b"")
+            self.advance(0.05)
+        self.assertEqual(pikos.take(), b"\x88\x02\x03\xe9")
+        self.assertEqual(self.world.nodes["c"].service.view.upstream_endpoints(), {})
+        self.assertEqual(self.world.known("a")["c"], "leaving")
+        self.advance(2, without="c")
+        self.successResultOf(stopped)
+        self.assertEqual(self.world.known("a")["c"], "left")
 
 
 class OrderTests(RollingTestCase):
