@@ -165,6 +165,7 @@ class INodeView(Interface):
 
     id = Attribute("The NodeId of this node.")
     ready = Attribute("Whether the node takes traffic: false while it starts and from the moment that it drains.")
+    leaving = Attribute("Whether it drains: it is about to stop, or was ordered to.")
 
     def nodes() -> Sequence[NodeStatus]:
         """

@@ -26,7 +26,12 @@ _PLACES = {
     "Proxy port, what is not HTTP/1.1": ("pico/wire/http1",),
     "Upstream port": ("pico/upstream/port.py", "pico/wire/websocket/handshake.py"),
     "Agent": ("pico/agent/listener.py",),
-    "Admin port, and an agent's own": ("pico/admin/port.py", "pico/admin/forward.py", "pico/net/site.py"),
+    "Admin port, and an agent's own": (
+        "pico/admin/port.py",
+        "pico/admin/forward.py",
+        "pico/admin/orders.py",
+        "pico/net/site.py",
+    ),
 }
 
 #: What refuses: a status, then texts.

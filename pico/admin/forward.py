@@ -60,6 +60,7 @@ class Forwarder:
         reactor: IReactorTCP,
         clock: IReactorTime,
         *,
+        refusal: Callable[[Question], Page | None] | None = None,
         connect_timeout: float = CONNECT_TIMEOUT,
         answer_timeout: float = ANSWER_TIMEOUT,
         max_answer: int = MAX_ANSWER,
@@ -67,8 +68,11 @@ class Forwarder:
         """
         :param view: knows the nodes.
         :param reactor: dials them.
+        :param refusal: says who may not have an order passed on; none are passed on when not given. The other node
+            looks as well, and sees the address of this one.
         """
         self._view = view
+        self._refusal = refusal
         self._reactor = reactor
         self._clock = clock
         self._connect_timeout = connect_timeout
@@ -82,6 +86,9 @@ class Forwarder:
 
         :return: ``None`` to answer it here. Cancelling what is under way drops the connection.
         """
+        orders = question.method == "POST"
+        if orders and self._refusal is None:
+            return None
         name = question.arguments.get(ARGUMENT, "")
         own = self._view.id
         if name in ("", "local", own):
@@ -97,6 +104,9 @@ class Forwarder:
             return error_page(
                 http.NOT_FOUND, "not found", f"no node {name[:_SHOWN]} is known here; /status/cluster/nodes lists them"
             )
+        refused = self._refusal(question) if orders and self._refusal is not None else None
+        if refused is not None:
+            return refused
         if self.under_way >= MAX_AT_ONCE:
             return error_page(
                 http.SERVICE_UNAVAILABLE, "too many questions", "others wait for other nodes already; ask again"
@@ -132,6 +142,7 @@ class Forwarder:
                 clock=self._clock,
                 timeout=self._answer_timeout,
                 max_body=self._max_answer,
+                method=question.method.encode() if question.method == "POST" else b"GET",
             )
         except TookTooLong as error:
             self._log.info("node {node} was asked in vain: {reason}", node=node.id, reason=str(error))

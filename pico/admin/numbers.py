@@ -25,4 +25,9 @@ def watch_node(metrics: Metrics, view: INodeView) -> None:
         return [((status,), count) for status, count in counted.items()]
 
     metrics.gauges("pico_cluster_nodes", "Known nodes by status, this one included.", ["status"], nodes)
+    metrics.gauge(
+        "pico_node_leaving",
+        "1 from when the node drains, as it stops or by order, until that is taken back; else 0.",
+        lambda: float(bool(view.leaving)),
+    )
     metrics.gauge("pico_node_ready", "1 while the node takes traffic, else 0.", lambda: float(bool(view.ready)))

@@ -13,6 +13,8 @@ The routes of the operators' port.
 ``/status/upstream/endpoints``    how many tunnels each endpoint has on this node
 ``/status/upstream/tunnels``      the tunnels of this node one by one
 ``/status/proxy/endpoints``       where each endpoint's tunnels come from
+``/drain``, ``/undrain``          POST: have nothing new come to the node, and take that back
+                                  (:mod:`pico.admin.orders`)
 ================================= ====================================================================
 
 Everything is said of the node that is asked, unless ``?forward=<id>`` names another one, on any route: then it is that
@@ -29,6 +31,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web import http
 from twisted.web.server import Site
 
+from pico.admin.orders import Orders
 from pico.admin.status import member_details, member_summary, node_details, node_summary, tunnel_details
 from pico.interfaces import GossipKey, GossipStatus, IGossipView, INodeView, ITunnels
 from pico.metrics import Metrics
@@ -40,6 +43,7 @@ from pico.net.site import (
     HealthResource,
     JSONResource,
     MetricsResource,
+    OrderResource,
     Page,
     PageResource,
     Question,
@@ -74,6 +78,7 @@ def make_admin_site(
     max_connections: int = MAX_CONNECTIONS,
     time_of_day: Callable[[], float] = time.time,
     forward: Elsewhere | None = None,
+    orders: Orders | None = None,
 ) -> Site:
     """
     Make the factory of the port's connections.
@@ -81,6 +86,7 @@ def make_admin_site(
     :param gossip: ``None`` for a node that does not gossip.
     :param clock: ``None`` takes the global reactor.
     :param forward: passes questions on to other nodes.
+    :param orders: what may be changed; nothing when not given.
     """
 
     def nodes(question: Question) -> Page:
@@ -107,6 +113,7 @@ def make_admin_site(
     def named(name: str) -> NodeId:
         return NodeId(view.id if name == "local" else name)
 
+    changing = {"/drain": OrderResource(orders.drain), "/undrain": OrderResource(orders.undrain)} if orders else {}
     return make_site(
         {
             "/health": HealthResource(),
@@ -117,6 +124,7 @@ def make_admin_site(
             "/status/upstream/endpoints": JSONResource(lambda: dict(view.upstream_endpoints())),
             "/status/upstream/tunnels": PageResource(lambda question: _tunnels(question, tunnels, time_of_day())),
             "/status/proxy/endpoints": JSONResource(lambda: dict(view.proxy_endpoints())),
+            **changing,
         },
         clock=clock,
         max_connections=max_connections,

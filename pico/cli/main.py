@@ -22,6 +22,8 @@ _COMMANDS = {
     "server": "Run a node.",
     "status": "Ask a node what it knows.",
     "health": "Ask a node or an agent whether it is well.",
+    "drain": "Have agents and clients leave a node.",
+    "undrain": "Take that back.",
     "config": "Check or show a configuration, or describe all settings.",
     "doctor": "See what would keep a node or an agent from working.",
     "demo": "Run a node, a sample service and an agent.",

@@ -60,6 +60,32 @@ def _interval(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     return seconds
 
 
+def admin_flags(command: Command) -> Command:
+    """
+    Give a command the flags that say which node is asked.
+    """
+    for option in (
+        click.option(
+            "--server.url",
+            "url",
+            cls=Option,
+            callback=_url,
+            metavar="URL",
+            default="http://localhost:8002",
+            show_default=True,
+            help="Admin port of any node.",
+        ),
+        click.option(
+            "--forward",
+            cls=Option,
+            metavar="ID",
+            help="Let that node answer, through the one at --server.url. [default: none]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def _flags(command: Command) -> Command:
     """
     Give a command the flags that all of them have.
@@ -83,22 +109,7 @@ def _flags(command: Command) -> Command:
             type=click.Choice(["yaml", "json", "table"]),
             help="Form of the answer. [default: yaml; table while watching on a terminal]",
         ),
-        click.option(
-            "--server.url",
-            "url",
-            cls=Option,
-            callback=_url,
-            metavar="URL",
-            default="http://localhost:8002",
-            show_default=True,
-            help="Admin port of any node.",
-        ),
-        click.option(
-            "--forward",
-            cls=Option,
-            metavar="ID",
-            help="Let that node answer, through the one at --server.url. [default: none]",
-        ),
+        admin_flags,
     ):
         command = option(command)
     return command

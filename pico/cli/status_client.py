@@ -84,7 +84,7 @@ class Reply:
     now: float | None = None
 
 
-def fetch(url: AdminURL, path: str, timeout: float) -> Reply:
+def fetch(url: AdminURL, path: str, timeout: float, method: str = "GET") -> Reply:
     """
     Get JSON from an admin port.
 
@@ -94,7 +94,7 @@ def fetch(url: AdminURL, path: str, timeout: float) -> Reply:
     make = http.client.HTTPSConnection if url.secure else http.client.HTTPConnection
     connection = make(url.host, url.port, timeout=timeout)
     try:
-        connection.request("GET", url.path + path, headers={"Accept": "application/json", "Connection": "close"})
+        connection.request(method, url.path + path, headers={"Accept": "application/json", "Connection": "close"})
         with connection.getresponse() as response:
             body = response.read(MAX_ANSWER + 1)
             if response.length and len(body) <= MAX_ANSWER:
@@ -145,7 +145,7 @@ def _refusal(where: str, status: int, value: object) -> str:
     error = value.get("error") if isinstance(value, Mapping) else None
     detail = value.get("detail") if isinstance(value, Mapping) else None
     text = printable(": ".join(each[:_MAX_SHOWN] for each in (error, detail) if isinstance(each, str)))
-    if status in (404, 502, 503, 504) and isinstance(detail, str):
+    if status in (403, 404, 409, 502, 503, 504) and isinstance(detail, str):
         # An admin port that knows what it is talking about.
         return f"{where}: {text}"
     return f"{where}: status {status}{f' ({text})' if text else ''}; {_IS_IT}"

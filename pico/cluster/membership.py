@@ -31,7 +31,7 @@ from twisted.logger import Logger
 
 from pico.cluster.greeting import Identification, LinkError, NodeDialer
 from pico.cluster.publish import LOOK, Publication
-from pico.cluster.schema import LEAVING, Fact
+from pico.cluster.schema import ACTIVE, LEAVING, Fact
 from pico.cluster.table import MemberTable
 from pico.errors import ConfigError, PicoError
 from pico.gossip.events import (
@@ -272,6 +272,12 @@ class Membership:
         Tell others that this node is about to stop: they send their requests elsewhere where they can.
         """
         self.say(Fact.STATUS, LEAVING)
+
+    def staying(self) -> None:
+        """
+        Take that back.
+        """
+        self.say(Fact.STATUS, ACTIVE)
 
     def leave(self) -> Deferred[None]:
         """

@@ -7,7 +7,8 @@ key                      value
 ``proxy_addr``           where clients reach the node, as ``host:port``
 ``admin_addr``           where operators reach it
 ``version``              of its program
-``status``               ``leaving`` from when it is about to stop; missing before
+``status``               ``leaving`` from when it is about to stop or is drained; missing before, and ``active``
+                         when that was taken back
 ``/`` tenant NUL endpoint how many tunnels the endpoint has, a space, and their load
 ======================== ==================================================================
 
@@ -48,8 +49,10 @@ class Fact(enum.Enum):
 
 _FACTS = {fact.value: fact for fact in Fact}
 
-#: The status of a node that is about to stop.
+#: The status of a node that is about to stop, or that nothing new is to go to; and of one that has thought better of
+#: it.
 LEAVING = "leaving"
+ACTIVE = "active"
 
 
 @attrs.frozen

@@ -140,6 +140,10 @@ class Admin(msgspec.Struct, frozen=True, kw_only=True):
     bind_addr: Annotated[str, Setting(Kind.ADDRESS, "Where health, metrics and status are.")] = ":8002"
     advertise_addr: Annotated[str, Setting(Kind.ADVERTISE, "How others reach that port; worked out when empty.")] = ""
     max_connections: Annotated[int, Setting(Kind.COUNT, "Connections at a time; more are closed.", least=1)] = 256
+    control_from: Annotated[
+        tuple[str, ...],
+        Setting(Kind.NETWORKS, "Addresses and networks that may drain the node and take that back; none: nobody."),
+    ] = ("127.0.0.0/8", "::1/128")
     metrics: AdminMetrics = AdminMetrics()
 
 

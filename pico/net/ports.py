@@ -76,6 +76,7 @@ def listen_tcp(
             return reactor.listenTCP(port, cast(ServerFactory, factory), backlog, host)
         listening = DirectPort(port, factory, backlog, _address_to_bind(host), reactor)
         listening.max_unsent = max_unsent
+        listening.takes_waiting = True
         listening.startListening()
         return listening
     except CannotListenError as error:
@@ -160,10 +161,22 @@ class DirectPort(tcp.Port):
     A port on ``"::"`` takes connections of both families; those of IPv4 have IPv4 addresses.
 
     :ivar max_unsent: see :func:`limit_unsent`.
+    :ivar takes_waiting: whether connections that wait to be accepted are still taken when the port is closed. The
+        system would reset them; where another process goes on to listen they are his.
     """
 
     transport = DirectServer
     max_unsent = 0
+    takes_waiting = False
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Close the socket.
+        """
+        if self.takes_waiting:
+            self.numberAccepts = self.backlog
+            self.doRead()  # type: ignore[no-untyped-call]  # Twisted's, which has no types
+        tcp.Port.connectionLost(self, reason)
 
     def createInternetSocket(self) -> socket.socket:
         """

@@ -46,12 +46,15 @@ class Question:
     :ivar arguments: of the query; of one that comes twice the first.
     :ivar target: path and query, as they were asked for.
     :ivar header: gives any header by its name in lower case; empty without.
+    :ivar peer: the address that asks.
     """
 
     accept: str = ""
     arguments: Mapping[str, str] = attrs.field(factory=dict)
     target: bytes = b""
     header: Callable[[str], str] = lambda name: ""
+    method: str = "GET"
+    peer: str = ""
 
 
 @attrs.frozen
@@ -102,6 +105,7 @@ class PageResource(Resource):
     """
 
     _log = Logger()
+    _methods: Sequence[bytes] = (b"GET", b"HEAD")
 
     def __init__(self, make: Callable[[Question], Page]) -> None:
         Resource.__init__(self)
@@ -117,12 +121,15 @@ class PageResource(Resource):
         """
         Answer one request.
         """
-        if request.method not in (b"GET", b"HEAD"):
-            request.setHeader(b"Allow", b"GET, HEAD")
-            page = error_page(http.NOT_ALLOWED, "method not allowed", "there is only something to read here: use GET")
+        if request.method not in self._methods:
+            request.setHeader(b"Allow", b", ".join(self._methods))
+            page = self._not_allowed()
         else:
             page = self._page(request)
         return _respond(request, page)
+
+    def _not_allowed(self) -> Page:
+        return error_page(http.NOT_ALLOWED, "method not allowed", "there is only something to read here: use GET")
 
     def _page(self, request: server.Request) -> Page:
         try:
@@ -130,6 +137,17 @@ class PageResource(Resource):
         except Exception:
             self._log.failure("a page could not be made")
             return error_page(http.INTERNAL_SERVER_ERROR, "internal error")
+
+
+class OrderResource(PageResource):
+    """
+    A resource that does something when it is asked to with POST, and answers what a function makes of that.
+    """
+
+    _methods = (b"POST",)
+
+    def _not_allowed(self) -> Page:
+        return error_page(http.NOT_ALLOWED, "method not allowed", "this changes something: use POST")
 
 
 class _ElsewhereResource(Resource):
@@ -148,7 +166,7 @@ class _ElsewhereResource(Resource):
         """
         Answer one request, or let it be answered.
         """
-        found = self._elsewhere(_question(request)) if request.method in (b"GET", b"HEAD") else None
+        found = self._elsewhere(_question(request)) if request.method in (b"GET", b"HEAD", b"POST") else None
         if isinstance(found, Page):
             return _respond(request, found)
         if found is None:
@@ -316,7 +334,12 @@ def _question(request: server.Request) -> Question:
         for name, values in (request.args or {}).items()
     }
     return Question(
-        request.getHeader("Accept") or "", arguments, request.uri, lambda name: request.getHeader(name) or ""
+        request.getHeader("Accept") or "",
+        arguments,
+        request.uri,
+        lambda name: request.getHeader(name) or "",
+        request.method.decode("latin-1"),
+        str(getattr(request.getClientAddress(), "host", "")),
     )
 
 

@@ -69,6 +69,21 @@ class StreamTransport(Protocol):
     def getHost(self) -> IAddress: ...
 
 
+def has_unread(transport: object) -> bool:
+    """
+    Whether bytes have come over a connection that nobody has read yet; false where that cannot be known.
+
+    Whoever closes a connection that should be idle asks, because the peer may just have begun to use it: what was not
+    read when a socket is closed makes the system reset the connection.
+    """
+    if not isinstance(transport, DirectConnection) or not transport.connected:
+        return False
+    try:
+        return bool(transport.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except OSError:
+        return False
+
+
 class DirectConnection(tcp.Connection):
     """
     A connection whose writes go to the socket at once when nothing is queued before them.

@@ -2,8 +2,9 @@
 A byte stream in WebSocket messages, as a transport for one protocol.
 
 It stands between a connection whose upgrade is done and the protocol above, and is small, since there
-may be very many. Back-pressure passes through it in both directions. It ends the stream by ending the
-connection, without a Close frame, and takes the peer's Close frame for an end like any other.
+may be very many. Back-pressure passes through it in both directions. It ends the stream with a Close frame that says
+that this end goes away, and with the end of the connection right behind it; it takes the peer's Close frame for an end
+like any other.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from pico.errors import RemoteProtocolError
 from pico.net.transport import StreamTransport
 from pico.wire.websocket.events import Bytes, Event, Failed
 from pico.wire.websocket.stream import ByteStream
+
+#: The close code of an end that goes away (RFC 6455 section 7.4.1).
+_GOING_AWAY = 1001
 
 
 class WebSocketTransport:
@@ -101,6 +105,7 @@ class WebSocketTransport:
         """
         if self._open:
             self._open = False
+            self.transport.write(self._stream.close(_GOING_AWAY))
             self._close()
 
     def abortConnection(self) -> None:

@@ -143,6 +143,7 @@ class ProxyPort:
         self._secure = secure
         self._servers: set[HTTPServerProtocol] = set()
         self._waiting: list[Deferred[None]] = []
+        self._parting = False
         self.response_timeout = settings.response_timeout
         self.read_timeout = settings.read_timeout
         self.write_timeout = settings.write_timeout
@@ -184,6 +185,8 @@ class ProxyPort:
         Remember a connection.
         """
         self._servers.add(server)
+        if self._parting:
+            server.close_with_next_answer()
 
     def connection_lost(self, server: HTTPServerProtocol) -> None:
         """
@@ -375,6 +378,20 @@ class ProxyPort:
         )
 
     # Draining
+
+    def part(self) -> None:
+        """
+        Have each connection end with its next answer, which says so; those that are idle stay.
+        """
+        self._parting = True
+        for server in self._servers:
+            server.close_with_next_answer()
+
+    def resume(self) -> None:
+        """
+        Keep connections alive again, those that are made from now on.
+        """
+        self._parting = False
 
     def drain(self) -> None:
         """

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IProtocolFactory, IReactorTCP, IReactorT
 
 from pico.admin.forward import Forwarder
 from pico.admin.numbers import watch_node
+from pico.admin.orders import Orders
 from pico.admin.port import make_admin_site
 from pico.cluster.accept import AcceptSettings, LinkPort
 from pico.cluster.gossip_numbers import watch_gossip
@@ -259,6 +260,12 @@ def make_server(
         ids=RequestIds(random.Random()),
     )
     metrics.gauge("pico_proxy_connections", "Clients connected to the proxy port.", lambda: proxy_port.connections)
+    orders = Orders(
+        config.admin.control_from,
+        view=view,
+        drain=lambda: service.drain(),
+        undrain=lambda: service.undrain(),
+    )
     admin_site = make_admin_site(
         view,
         upstream_port,
@@ -267,9 +274,10 @@ def make_server(
         clock=clock,
         max_connections=config.admin.max_connections,
         time_of_day=wall_time,
-        forward=Forwarder(view, reactor, clock),
+        forward=Forwarder(view, reactor, clock, refusal=orders.refusal),
+        orders=orders,
     )
-    return NodeService(
+    service = NodeService(
         node_id=node_id,
         reactor=reactor,
         clock=clock,
@@ -283,6 +291,7 @@ def make_server(
         grace_period=config.grace_period,
         links=links,
     )
+    return service
 
 
 def _secrets(config: ServerConfig) -> Sequence[bytes]:

@@ -46,6 +46,17 @@ _UNPRIVILEGED = 1024
 #: Ports that are tried until one is free for both TCP and UDP, when any will do.
 _TRIES = 16
 
+#: Seconds for agents to find another node, from when they are told to. Those that have found none by then, as
+#: they know no other one, are served on like those that do not understand.
+_MOVING = 10.0
+
+#: Seconds between two looks whether there still is another node to be found.
+_LOOK = 0.5
+
+#: Seconds before the end of the grace period, and half of it at the most, from which on nothing new goes to the tunnels
+#: that are left, however busy they are.
+_LAST_CALL = 5.0
+
 #: Seconds for telling other nodes goodbye.
 _GOODBYE = 3.0
 
@@ -181,9 +192,14 @@ class NodeService(Service):
     Run one node, once.
 
     ``startService`` binds its ports, the operators' first; when one cannot be bound none stays open and
-    :class:`pico.errors.ListenError` says which. ``stopService`` drains: not ready any more, agents told; clients are
-    still taken for the drain delay; then no new connections, those that are there served to their end, at most for
-    the grace period. Then what is left is cut. A second ``stopService`` meanwhile cuts it at once.
+    :class:`pico.errors.ListenError` says which. ``stopService`` drains: not ready any more, agents and other nodes
+    told; clients are still taken for the drain delay; then no new connections, those that are there served to their
+    end, at most for the grace period. Then what is left is cut. A second ``stopService`` meanwhile cuts it at once.
+
+    Where there are other nodes this one does not leave them before its agents have: an endpoint that only it has a
+    tunnel of is found here until the agent has another one elsewhere.
+
+    :meth:`drain` is the beginning of all that alone, and :meth:`undrain` takes it back.
 
     Where the sockets for clients and agents were inherited both may wait in them, clients for endpoints that agents
     behind them are about to serve. So agents are let in first, and clients when no more of them come.
@@ -192,6 +208,7 @@ class NodeService(Service):
     whoever stands in front takes another node; unless the port is one that only root may bind.
 
     :ivar membership: the node's part in the cluster; nothing where the other nodes are known.
+    :ivar view: what operators see of the node.
     """
 
     def __init__(
@@ -220,10 +237,12 @@ class NodeService(Service):
         self.membership = links.membership
         self._upstream_port = upstream_port
         self._proxy_port = proxy_port
-        self._view = view
+        self.view = view
         self._drain_delay = drain_delay
         self._grace_period = grace_period
         self._life = _Life.NEW
+        #: When the drain began that is under way.
+        self._told_at = 0.0
         self._starting: Deferred[None] | None = None
         self._ready: list[Deferred[None]] = []
         self._failure: PicoError | None = None
@@ -241,8 +260,10 @@ class NodeService(Service):
         if not self.running:
             return f"draining: {_count(self._upstream_port.in_flight, 'request')} left"
         tunnels = _count(self._upstream_port.upstreams, "tunnel")
-        told = f"{tunnels}, {_count(len(self._view.upstream_endpoints()), 'endpoint')}"
-        nodes = len(self._view.statuses())
+        told = f"{tunnels}, {_count(len(self.view.upstream_endpoints()), 'endpoint')}"
+        if self.view.leaving:
+            told = f"drained: {told}"
+        nodes = len(self.view.statuses())
         return told if nodes == 1 else f"{told}, {nodes} nodes"
 
     def when_ready(self) -> Deferred[None]:
@@ -250,7 +271,7 @@ class NodeService(Service):
         Wait until clients are taken.
         """
         waiting: Deferred[None] = Deferred(self._ready.remove)
-        if self._view.ready:
+        if self.view.open:
             waiting.callback(None)
         else:
             self._ready.append(waiting)
@@ -284,9 +305,9 @@ class NodeService(Service):
         """
         self._bind()
         Service.startService(self)
-        self._view.admin_addr = self._admin.advertised
+        self.view.admin_addr = self._admin.advertised
         if self.membership is not None:
-            self.membership.say(Fact.ADMIN_ADDR, self._view.admin_addr)
+            self.membership.say(Fact.ADMIN_ADDR, self.view.admin_addr)
             self.membership.say(Fact.VERSION, __version__)
         if self._proxy.host is not None:
             self._tell_proxy()
@@ -314,6 +335,41 @@ class NodeService(Service):
             self._awaited.cancel()
         return stopped
 
+    # Operators' orders
+
+    def drain(self) -> bool:
+        """
+        Have nothing new come here: agents go to other nodes, and so do clients. What is under way goes on.
+
+        :return: whether that is new.
+        """
+        if self.view.leaving:
+            return False
+        self._tell()
+        _log.info("drained by order: agents and clients are sent to other nodes")
+        return True
+
+    def undrain(self) -> bool:
+        """
+        Take that back.
+
+        :return: whether that is new.
+        :raises PicoError: the node is about to stop.
+        """
+        if self._life is _Life.ENDED:
+            raise PicoError("the node is stopping, which cannot be taken back")
+        if not self.view.leaving:
+            return False
+        self.view.leaving = False
+        if self.membership is not None:
+            self.membership.staying()
+        self._upstream_port.resume()
+        self._proxy_port.resume()
+        _log.info("the drain was taken back by order")
+        return True
+
+    # Inside
+
     async def _begin(self) -> None:
         try:
             if self.membership is not None:
@@ -333,10 +389,10 @@ class NodeService(Service):
         """
         Tell everybody where clients are taken.
         """
-        self._view.proxy_addr = self._proxy.advertised
+        self.view.proxy_addr = self._proxy.advertised
         self._upstream_port.proxy_port = getattr(self._proxy.host, "port", 0)
         if self.membership is not None:
-            self.membership.say(Fact.PROXY_ADDR, self._view.proxy_addr)
+            self.membership.say(Fact.PROXY_ADDR, self.view.proxy_addr)
 
     def _fail(self, error: PicoError) -> None:
         if self._failure is None:
@@ -355,7 +411,7 @@ class NodeService(Service):
                 tunnels, last = self._upstream_port.upstreams, now
 
     def _take_clients(self) -> None:
-        self._view.ready = True
+        self.view.open = True
         _log.info(
             "pico node {node} ready: proxy {proxy}, upstream {upstream}, admin {admin}, gossip {gossip}",
             node=self._node_id,
@@ -368,42 +424,94 @@ class NodeService(Service):
         for each in waiting:
             each.callback(None)
 
-    async def _drain(self) -> None:
-        was_ready, self._view.ready = self._view.ready, False
-        self._view.leaving = True
+    def _tell(self) -> None:
+        """
+        Tell everybody that nothing new is to come here.
+        """
+        self._told_at = self._clock.seconds()
+        self.view.leaving = True
         if self.membership is not None:
             self.membership.leaving()
-        _log.info("draining: {requests} in flight", requests=_count(self._upstream_port.in_flight, "request"))
         self._upstream_port.drain()
-        if self._drain_delay and was_ready:
-            await self._wait(Deferred, self._drain_delay)
+        self._proxy_port.part()
+
+    async def _drain(self) -> None:
+        was_open = self.view.open
+        _log.info("draining: {requests} in flight", requests=_count(self._upstream_port.in_flight, "request"))
+        if not self.view.leaving:
+            self._tell()
+        delay = self._told_at + self._drain_delay - self._clock.seconds()
+        if was_open and delay > 0:
+            await self._wait(Deferred, delay)
+        if self._proxy.inherited:
+            # Clients that come when this process takes no more of them wait for the next one: be it for a short time.
+            await self._move_agents(self._clock.seconds() + self._grace_period)
+        self.view.open = False
         await self._upstream.close()
         await self._proxy.close()
         self._proxy_port.drain()
         end = self._clock.seconds() + self._grace_period
-        if not await self._wait(self._proxy_port.when_empty, self._grace_period):
-            _log.warn(
-                "{reason}: {connections} cut",
-                reason="asked again to stop" if self._hurried else "grace period over",
-                connections=_count(self._proxy_port.connections, "connection"),
-            )
-            self._proxy_port.abort()
+        await self._move_agents(end)
+        await self._end_tunnels(end)
+        await self._wait(self._proxy_port.when_empty, self._left(end))
+        self._cut(self._proxy_port.connections, "connection")
+        self._proxy_port.abort()
         await self._leave(self._links, end)
         self._upstream_port.close()
         await self._admin.close()
         _log.info("drained")
+
+    async def _move_agents(self, end: float) -> None:
+        """
+        Wait until the agents that understand have other tunnels, if there is another node where these can be.
+        """
+        until = min(self._told_at + _MOVING, end)
+        moved = False
+        while not moved and not self._hurried and self._has_others and self._left(until):
+            moved = await self._wait(self._upstream_port.when_moved, min(_LOOK, self._left(until)))
+
+    async def _end_tunnels(self, end: float) -> None:
+        """
+        Close what tunnels are left, when nothing more is under way on them. If there is no other node they stay.
+        """
+        if self._has_others:
+            last_call = end - min(_LAST_CALL, self._grace_period / 2)
+            await self._wait(self._proxy_port.when_empty, self._left(last_call))
+            await self._wait(lambda: self._upstream_port.end(self._left(last_call)), self._left(end))
+
+    def _cut(self, number: int, what: str) -> None:
+        """
+        Say what has not ended in its time.
+        """
+        if number:
+            reason = "asked again to stop" if self._hurried else "grace period over"
+            _log.warn("{reason}: {what} cut", reason=reason, what=_count(number, what))
+
+    def _left(self, end: float) -> float:
+        """
+        Seconds until then.
+        """
+        return max(0.0, end - self._clock.seconds())
+
+    @property
+    def _has_others(self) -> bool:
+        """
+        Whether there is another node for agents to go to.
+        """
+        return "active" in self.view.statuses()[1:]
 
     async def _leave(self, links: NodeLinks, end: float) -> None:
         """
         Leave the other nodes: first when they send nothing any more, for as long as tunnels are here that have not
         gone elsewhere they are served.
         """
-        await self._wait(links.port.when_quiet, max(0.0, end - self._clock.seconds()))
+        if not await self._wait(links.port.when_quiet, self._left(end)):
+            self._cut(links.port.in_flight, "stream of other nodes")
         if links.membership is not None:
             await self._wait(links.membership.leave, _GOODBYE)
             await links.membership.close()
         await self._cluster.close()
-        left = max(0.0, end - self._clock.seconds())
+        left = self._left(end)
         await self._wait(lambda: links.port.leave(left), left + _CLOSING)
         # What has not ended by now, and who has only just connected.
         links.port.abort()
@@ -487,4 +595,5 @@ class NodeService(Service):
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    noun, *rest = what.split(" ")
+    return " ".join([str(number), noun if number == 1 else f"{noun}s", *rest])

@@ -24,8 +24,8 @@ class NodeView:
     A node and those that it knows.
 
     :ivar id: of this node.
-    :ivar ready: set by the node's service.
-    :ivar leaving: set by it when the node is about to stop.
+    :ivar open: set by the node's service while clients are taken.
+    :ivar leaving: set by it when the node is about to stop, or nothing new is to come to it.
     :ivar proxy_addr: where clients reach it, known once its ports are bound.
     :ivar admin_addr: where operators reach it.
     """
@@ -37,10 +37,17 @@ class NodeView:
         self.id = node_id
         self._tunnels = tunnels
         self._others = others
-        self.ready = False
+        self.open = False
         self.leaving = False
         self.proxy_addr = ""
         self.admin_addr = ""
+
+    @property
+    def ready(self) -> bool:
+        """
+        Whether the node takes traffic.
+        """
+        return self.open and not self.leaving
 
     def nodes(self) -> Sequence[NodeStatus]:
         """

@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 import attrs
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -33,6 +34,7 @@ from pico.net.websocket import WebSocketTransport
 from pico.tunnel.endings import why_ended
 from pico.tunnel.session import TunnelSession, TunnelSettings
 from pico.tunnel.supply import SupplySettings
+from pico.upstream.closing import Closing
 from pico.upstream.registry import Registry
 from pico.upstream.shedding import Shedding
 from pico.upstream.traffic import Traffic, TrafficSettings
@@ -48,8 +50,10 @@ _log = Logger(namespace="upstream")
 
 PREFIXES = (b"/pico/v1/upstream/", b"/piko/v1/upstream/")
 
+_GO_AWAY = "go-away"
+
 #: What this node understands of what agents offer beyond Piko's bytes.
-CAPABILITIES = frozenset({"go-away"})
+CAPABILITIES = frozenset({_GO_AWAY})
 
 #: The longest endpoint name in bytes, that of a DNS name; and the longest name of a tenant.
 MAX_ENDPOINT = 255
@@ -113,6 +117,9 @@ class UpstreamPort:
         self._shedding = shedding
         self._connections = 0
         self._draining = False
+        #: Tunnels that are still to leave, while somebody waits for that.
+        self._staying: set[TunnelUpstream] = set()
+        self._awaiting_moved: list[Deferred[None]] = []
         self.proxy_port = 0
         # In the order in which they came; a set that is one.
         self._upstreams: dict[TunnelUpstream, None] = {}
@@ -213,12 +220,38 @@ class UpstreamPort:
         """
         Accept no more tunnels and ask every agent that understands it to dial another node.
 
-        Agents that were told keep their tunnel until its streams have ended; requests are still routed to it.
+        Agents that were told keep their tunnel until another one stands; requests are still routed to it. To the other
+        agents nothing is said.
         """
         self._draining = True
-        for upstream in list(self._upstreams):
+        for upstream in self._movable():
             if upstream.session is not None and not upstream.session.going_away:
                 upstream.session.go_away()
+
+    def resume(self) -> None:
+        """
+        Accept tunnels again. Agents that were told to go will do so when they find another node, or this one.
+        """
+        self._draining = False
+
+    def when_moved(self) -> Deferred[None]:
+        """
+        Wait until all agents have left that understand what :meth:`drain` asks of them, but for what is under way.
+        """
+        moved: Deferred[None] = Deferred(self._awaiting_moved.remove)
+        self._awaiting_moved.append(moved)
+        self._staying = set(self._movable())
+        self._tell_moved()
+        return moved
+
+    def end(self, patience: float) -> Deferred[None]:
+        """
+        Close the tunnels that are left, each when nothing is under way on it.
+
+        :param patience: seconds for which those at work may go on to take requests.
+        :return: fires when there are none; see :meth:`pico.upstream.closing.Closing.run`.
+        """
+        return Closing(self._upstreams.keys(), self._withdraw, self._clock).run(patience)
 
     def close(self) -> None:
         """
@@ -312,13 +345,13 @@ class UpstreamPort:
 
     def _calls_leaving(self, upstream: TunnelUpstream) -> Callable[[], None]:
         def leaving() -> None:
-            self._unregister(upstream)
-            upstream.leave()
+            self._withdraw(upstream)
             _log.info(
                 "tunnel leaving: {endpoint} from {peer}",
                 endpoint=upstream.key.endpoint,
                 peer=upstream.address,
             )
+            self._left(upstream)
 
         return leaving
 
@@ -335,13 +368,35 @@ class UpstreamPort:
                 peer=upstream.address,
                 reason=why_ended(reason, "the agent closed it"),
             )
+            self._left(upstream)
 
         return closed
+
+    def _withdraw(self, upstream: TunnelUpstream) -> None:
+        self._unregister(upstream)
+        upstream.leave()
 
     def _unregister(self, upstream: TunnelUpstream) -> None:
         self._registry.remove(upstream)
         if self._shedding is not None:
             self._shedding.went(upstream)
+
+    def _movable(self) -> Sequence[TunnelUpstream]:
+        """
+        The tunnels of agents that are to leave when they are told to, and have not said yet that they do.
+        """
+        return [upstream for upstream in self._upstreams if upstream.available and _GO_AWAY in upstream.capabilities]
+
+    def _left(self, upstream: TunnelUpstream) -> None:
+        if upstream in self._staying:
+            self._staying.remove(upstream)
+            self._tell_moved()
+
+    def _tell_moved(self) -> None:
+        if not self._staying:
+            waiting, self._awaiting_moved = self._awaiting_moved, []
+            for each in waiting:
+                each.callback(None)
 
     def _refuse(self, server: HTTPServerProtocol, answer: Answer, reason: str) -> None:
         self._count_refusal(answer.status, reason)

@@ -154,6 +154,7 @@ class MadeUpNode:
 
     def __init__(self) -> None:
         self.ready = True
+        self.leaving = False
         self.known = [
             NodeStatus(NodeId("n1"), "active", "10.0.0.9:8000", "10.0.0.9:8002", {"e": 2, "f": 1}),
             NodeStatus(NodeId("n2"), "unreachable", "10.0.0.8:8000", "10.0.0.8:8002", {}),

@@ -299,6 +299,7 @@ class GoAwayTests(SynchronousTestCase):
         world.network.pump()
         world.network.advance(GO_AWAY_SPREAD)
         self.assertEqual(["", "node-1"], [event.node for event in world.connected])
+        self.assertFalse(old.went_away)
         world.network.advance(OVERLAP)
         self.assertTrue(old.went_away)
         other = world.ask(GET)

@@ -23,7 +23,8 @@ class WrongUseTests(SynchronousTestCase):
             (
                 "xyz",
                 "pico: No such command 'xyz'. "
-                "There are agent, server, status, health, config, doctor, demo, bench, completion, help, version.",
+                "There are agent, server, status, health, drain, undrain, config, doctor, demo, bench, completion, "
+                "help, version.",
             ),
             ("status upstream xyz", "pico status upstream: No such command 'xyz'. There are endpoints, tunnels."),
             ("nodes", "pico: No such command 'nodes'. Did you mean 'status cluster nodes'?"),

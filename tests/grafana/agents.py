@@ -188,7 +188,7 @@ _AT_NODES = (
     ),
     lines(
         "Tunnels asked to move",
-        "To even out their numbers (upstream.rebalance). Those that come back are a load balancer that knows few nodes.",
+        "To even out their numbers (upstream.rebalance). What comes back has a load balancer that knows few nodes.",
         ("sum by (instance) (rate(pico_upstreams_shed_total[$__rate_interval]))", "{{instance}} asked"),
         ("sum by (instance) (rate(pico_upstreams_shed_returned_total[$__rate_interval]))", "{{instance}} came back"),
         unit="ops",

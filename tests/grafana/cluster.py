@@ -147,6 +147,11 @@ _LOAD = (
         ('pico_upstreams_connected_upstreams{instance=~"$node"}', "{{instance}}"),
     ),
     lines(
+        "Nodes that drain",
+        "1 while a node sends agents and clients away: it is about to stop, or was told to by pico drain.",
+        ('pico_node_leaving{instance=~"$node"}', "{{instance}}"),
+    ),
+    lines(
         "Bytes through tunnels",
         "Between each node and the agents that are connected to it, frames included.",
         (

@@ -24,6 +24,8 @@ _USUAL: Mapping[str, Sequence[tuple[Sequence[str], str]]] = {
         (("admin-port",), "8002"),
     ),
     "status": ((("server.url",), "http://localhost:8002"),),
+    "drain": ((("server.url",), "http://localhost:8002"),),
+    "undrain": ((("server.url",), "http://localhost:8002"),),
 }
 
 

@@ -25,6 +25,7 @@ BINARY_HI = b"\x82\x02hi"
 TEXT_HI = b"\x81\x02hi"
 PING_X = b"\x89\x01x"
 CLOSE_1000 = b"\x88\x02\x03\xe8"
+CLOSE_1001 = b"\x88\x02\x03\xe9"
 RESERVED = b"\x83\x00"
 
 
@@ -205,9 +206,9 @@ class WebSocketTransportTests(SynchronousTestCase):
         self.assertEqual((self.agent.lost, self.node.lost), (ConnectionDone, ConnectionDone))
         self.assertEqual((len(self.agent.reasons), len(self.node.reasons)), (1, 1))
 
-    def test_no_close_frame(self) -> None:
+    def test_going_away(self) -> None:
         """
-        There is nothing on the wire but the messages.
+        The other end is told that this one goes away, once.
         """
         peer = RecordingProtocol()
         pipe = MemoryPipe()
@@ -216,7 +217,8 @@ class WebSocketTransportTests(SynchronousTestCase):
         node.transport.stopProducing()
         node.transport.loseConnection()
         pipe.pump()
-        self.assertEqual((peer.received, peer.lost, node.lost), (BINARY_HI, ConnectionDone, ConnectionDone))
+        received = BINARY_HI + CLOSE_1001
+        self.assertEqual((peer.received, peer.lost, node.lost), (received, ConnectionDone, ConnectionDone))
 
     def test_close_with_paused_producer(self) -> None:
         """

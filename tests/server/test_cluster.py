@@ -445,6 +445,10 @@ class ServeTests(ClusterTestCase):
         slow.connections[0].transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
         self.advance(5)
         self.assertEqual((client.status, client.body), (200, b"done"))
+        # Its agents know no other node: they are waited for, in vain, and served meanwhile.
+        self.assert_knows("a", b="active", c="leaving")
+        self.assertEqual(self.body_at("a"), (200, b"hello"))
+        self.advance(7)
         self.successResultOf(stopped)
         self.assert_knows("a", b="active", c="left")
         host = self.world.nodes["c"].host

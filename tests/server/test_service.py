@@ -162,7 +162,8 @@ class DrainTests(LifeTestCase):
         """
         node = self.begin(drain_delay=10)
         self.assertEqual(self.world.look("/ready").status, 200)
-        self.assertEqual(self.world.get().body, b"hello")
+        kept, idle = self.world.get(), self.world.get()
+        self.assertEqual((kept.take()[-5:], idle.body), (b"hello", b"hello"))
         stopped = self.stop(node)
         self.assertEqual(self.world.look("/ready").status, 503)
         self.assertEqual(self.world.look("/health").status, 200)
@@ -171,18 +172,20 @@ class DrainTests(LifeTestCase):
         self.assertIn(b"\r\nRetry-After: ", refused.head)
 
         # The agent was told, dials, is refused, and keeps what it has: requests are served all the time.
-        kept = self.world.client()
         for _ in range(9):
             self.world.network.advance(1)
             self.assertEqual(self.world.get().body, b"hello")
+        self.assertIsNone(idle.lost)
+        # A client that keeps its connection is told with its next answer.
         self.world.say(kept, _GET)
-        self.assertEqual((kept.body, kept.lost), (b"hello", None))
+        self.assertEqual((kept.body, b"\r\nConnection: close" in kept.head), (b"hello", True))
+        self.assertIsNotNone(kept.lost)
         self.assertNoResult(stopped)
         self.assertGreater(self.world.number('pico_upstreams_refused_total{status="503"}'), 1)
 
         self.assertEqual(self.open, [PROXY, UPSTREAM, ADMIN, GOSSIP])
         self.world.network.advance(1)
-        self.assertIsNotNone(kept.lost)
+        self.assertIsNotNone(idle.lost)
         self.assert_over(stopped)
 
     def test_no_delay(self) -> None:

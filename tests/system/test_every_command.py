@@ -148,6 +148,17 @@ CASES: Mapping[str, Sequence[Use]] = {
         wrong("--limit=0", "Invalid value for '--limit'"),
         wrong("--watch=often", "Invalid value for '-w' / '--watch'"),
     ),
+    "drain": (
+        Use(_ADMIN, out=r"^node \S+ is leaving(, as before)?; it has \d+ tunnels?\n$"),
+        Use("--server.url=http://127.0.0.1:{free}", 1, "", "^pico: .*connection refused.*\n$"),
+        wrong("-o xml", "Invalid value for '-o'"),
+    ),
+    "undrain": (
+        Use(_ADMIN, out=r"^node \S+ is active; it has \d+ tunnels?\n$"),
+        Use(_ADMIN + " -o json", out=JSON),
+        Use(_ADMIN + " --forward=nobody", 1, "", "^pico: .*no node nobody is known here.*\n$"),
+        wrong("all", "Got unexpected extra argument"),
+    ),
     "config": (wrong("", "Which command"), wrong("chek", "No such command 'chek'. Did you mean 'check'")),
     "config check": (
         Use("", out="^environment and flags: a valid configuration of a node\n$"),

@@ -211,6 +211,12 @@ class ManualTests(SystemTestCase):
         """
         self.follow("howto/cluster.md")
 
+    def test_upgrade(self) -> None:
+        """
+        A node that is drained by hand.
+        """
+        self.follow("howto/upgrade.md")
+
     def test_debug_a_502(self) -> None:
         """
         Each kind of 502, and how it goes away.

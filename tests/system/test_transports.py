@@ -39,7 +39,7 @@ from zope.interface import implementer
 from pico.errors import ListenError
 from pico.net.ports import adopt_tcp, listen_tcp, make_client_endpoint
 from pico.net.splice import Splice
-from pico.net.transport import DirectClient, DirectServer
+from pico.net.transport import DirectClient, DirectServer, has_unread
 from tests.mixin import Mixin
 from tests.net.poll_reactor import PollReactor
 from tests.testing.transports import BreakingTests, Pair
@@ -401,6 +401,18 @@ class PortTests(ReactorTestCase):
         for _ in dialled:
             await peers.next_peer()
 
+    async def test_closed_while_some_wait(self) -> None:
+        """
+        A connection that waits to be accepted when a port is closed is taken, and not reset.
+        """
+        port, peers = self.listen()
+        with socket.create_connection(("127.0.0.1", self.number_of(port))) as waiting:
+            port.stopListening()
+            accepted = await peers.next_peer()
+            self.addCleanup(self.drop, accepted)
+            waiting.sendall(b"hi")
+            await accepted.when_received(2)
+
 
 class ConnectionTests(ReactorTestCase):
     """
@@ -424,6 +436,24 @@ class ConnectionTests(ReactorTestCase):
         await dialled.when_read_end()
         dialled.transport.loseConnection()
         self.assertEqual(await dialled.when_lost(), ConnectionDone)
+
+    async def test_unread(self) -> None:
+        """
+        What has come and was not read is known before it is read; so is that nothing has come, or only the end.
+        """
+        dialled, accepted = await self.pair()
+        self.assertFalse(has_unread(accepted.transport))
+        accepted.transport.pauseProducing()
+        dialled.transport.write(b"hi")
+        # The same machine: what was sent has come.
+        self.assertTrue(has_unread(accepted.transport))
+        accepted.transport.resumeProducing()
+        await accepted.when_received(2)
+        self.assertFalse(has_unread(accepted.transport))
+        accepted.transport.pauseProducing()
+        dialled.transport.loseWriteConnection()
+        self.assertFalse(has_unread(accepted.transport))
+        self.assertFalse(has_unread(object()))
 
     async def test_abort(self) -> None:
         """

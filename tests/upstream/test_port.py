@@ -36,7 +36,7 @@ from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
 from tests.client.support import RecordingUser, make_dialer
 from tests.scrape import value_of
-from tests.upstream.support import load
+from tests.upstream.support import Waiter, load
 
 PORT = 8001
 
@@ -50,6 +50,9 @@ UPGRADE = (b"Connection: Upgrade", b"Upgrade: websocket", VERSION, KEY)
 #: A ping of yamux in a masked message, and the answer to it.
 PING = bytes.fromhex("828c00000000 000200010000000000000007")
 PONG = bytes.fromhex("820c 000200020000000000000007")
+
+#: The Close frame of a server that goes away (RFC 6455 section 7.4.1).
+CLOSE_1001 = b"\x88\x02\x03\xe9"
 
 DEFAULTS = UpstreamPortSettings(
     server=ServerSettings(head_timeout=10, idle_timeout=10, linger_timeout=5, limits=Limits(header_bytes=4096)),
@@ -675,7 +678,7 @@ class LeavingTests(PortTestCase):
 
     def test_drain(self) -> None:
         """
-        A port that drains tells every agent once, refuses new tunnels and keeps those it has.
+        A port that drains tells every agent that understands it once, refuses new tunnels and keeps those it has.
         """
         users = [RecordingUser(), RecordingUser()]
         for user in users:
@@ -689,6 +692,105 @@ class LeavingTests(PortTestCase):
         self.assertIn(b" 503 ", refused.received)
         self.assertIn(b"\r\nRetry-After: 1\r\n", refused.received)
         self.assertEqual(json.loads(refused.received.partition(b"\r\n\r\n")[2])["error"], "node is draining")
+
+    def test_drain_of_others(self) -> None:
+        """
+        Programs that do not know what go-away asks of them are told nothing, and serve on.
+        """
+        peer = self.tunnel()
+        peer.pieces.clear()
+        self.port.drain()
+        self.network.advance(1)
+        self.assertEqual((peer.received, len(self.registry)), (b"", 1))
+
+    def test_resume(self) -> None:
+        """
+        A port that resumes takes tunnels again, and tells those that come when it drains again.
+        """
+        user = RecordingUser()
+        self.port.drain()
+        self.port.resume()
+        self.dial(user=user)
+        self.assertEqual(user.told, [])
+        self.port.drain()
+        self.network.pump()
+        self.assertEqual(user.told, ["leaves"])
+
+    def test_moved(self) -> None:
+        """
+        The agents that understand have moved when each has said go-away or is gone; the others do not count.
+        """
+        self.tunnel()
+        first, second = self.dial(), self.dial()
+        self.port.drain()
+        moved, given_up = self.port.when_moved(), self.port.when_moved()
+        given_up.addErrback(lambda _: None)
+        given_up.cancel()
+        first.session.go_away()
+        self.network.pump()
+        self.assertNoResult(moved)
+        second.session.close()
+        self.network.advance(0.1)
+        self.successResultOf(moved)
+        self.successResultOf(self.port.when_moved())
+        self.assertEqual(len(self.registry), 1)
+
+    def test_end(self) -> None:
+        """
+        At the end idle tunnels are closed at once, those at work when their last request is over.
+        """
+        idle = self.tunnel()
+        user = RecordingUser()
+        busy = self.dial(user=user)
+        working = next(upstream for upstream in self.registry if upstream.capabilities)
+        waiter = Waiter()
+        working.acquire(waiter, True)
+        self.network.pump()
+        ended = self.port.end(10)
+        self.network.pump()
+        self.assertIs(idle.lost, ConnectionDone)
+        self.assertTrue(idle.received.endswith(CLOSE_1001))
+        self.network.advance(9)
+        self.assertEqual((list(self.registry), busy.session.streams), ([working], 1))
+        self.assertNoResult(ended)
+        assert waiter.client is not None
+        working.release(waiter.client)
+        self.network.advance(0.5)
+        self.successResultOf(ended)
+        self.assertEqual((user.told[-1], self.port.upstreams), ("closed", 0))
+
+    def test_end_without_patience(self) -> None:
+        """
+        When patience is over nothing new goes to any of them, but what is under way still ends.
+        """
+        self.dial()
+        (working,) = self.registry
+        waiter = Waiter()
+        working.acquire(waiter, True)
+        self.network.pump()
+        ended = self.port.end(1)
+        self.network.advance(1.1)
+        self.assertEqual((len(self.registry), working.available, self.port.upstreams), (0, False, 1))
+        self.network.advance(10)
+        self.assertNoResult(ended)
+        ended.addErrback(lambda _: None)
+        ended.cancel()
+        self.assertEqual((self.port.upstreams, working.in_flight), (1, 1))
+
+    def test_end_spread(self) -> None:
+        """
+        Not all are closed in one moment: their agents dial other nodes at once.
+        """
+        self.relisten(attrs.evolve(DEFAULTS, max_tunnels=100, max_connections=100))
+        for _ in range(50):
+            self.tunnel()
+        ended = self.port.end(10)
+        left = []
+        while not ended.called:
+            left.append(self.port.upstreams)
+            self.network.advance(0.1)
+        self.assertGreater(len(left), 5)
+        self.assertLess(len(left), 15)
 
     def test_drain_seen_by_dialler(self) -> None:
         """

@@ -1,5 +1,6 @@
 """
-One GET, with its whole answer in memory: for what programs of the same kind ask each other now and then.
+One request without a body, with its whole answer in memory: for what programs of the same kind ask each other now
+and then.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ async def fetch(
     clock: IReactorTime,
     timeout: float,
     max_body: int,
+    method: bytes = b"GET",
 ) -> Fetched:
     """
     Ask, on a connection of its own.
@@ -79,7 +81,7 @@ async def fetch(
     :param max_body: bytes.
     :raises FetchError: with the reason. Being cancelled drops the connection.
     """
-    asking = _Asking(target, lines, max_body)
+    asking = _Asking(method, target, lines, max_body)
     try:
         await endpoint.connect(_Once(asking))
     except CancelledError:
@@ -122,10 +124,10 @@ class _Asking(Protocol):
     :ivar answered: fires once; cancelling it drops the connection.
     """
 
-    def __init__(self, target: bytes, lines: Sequence[bytes], max_body: int) -> None:
+    def __init__(self, method: bytes, target: bytes, lines: Sequence[bytes], max_body: int) -> None:
         self.answered: Deferred[Fetched] = Deferred(lambda _: self._transport().abortConnection())
         self._core = ClientConnection(HeaderCache(size=0))
-        self._request = self._core.send_request(b"GET", target, [*lines, b"Connection: close"]) + self._core.send_end()
+        self._request = self._core.send_request(method, target, [*lines, b"Connection: close"]) + self._core.send_end()
         self._max_body = max_body
         self._head: ResponseHead | None = None
         self._body: list[bytes] = []

@@ -25,6 +25,7 @@ from pico.net.deadlines import Deadline, Deadlines
 from pico.net.http.answers import Answer
 from pico.net.http.gateway import Application, Exchanger
 from pico.net.http.transport import JOINED, IStreamTransport, hand_over, write_all
+from pico.net.transport import has_unread
 from pico.wire.http1.events import Data, EndOfMessage, Event, Failed, RequestHead
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import DEFAULT_LIMITS, Limits
@@ -373,6 +374,12 @@ class HTTPServerProtocol:
         if exchange is not None:
             exchange.client_lost()
 
+    def close_with_next_answer(self) -> None:
+        """
+        Have the connection end with the first answer whose head is still to be written, which says so.
+        """
+        self._core.close_with_next_head()
+
     def close_when_idle(self) -> None:
         """
         Close between requests: at once when none is on its way, else with the next answer.
@@ -383,7 +390,8 @@ class HTTPServerProtocol:
             self._core.close_after_response()
             self._deadline.set(FIRST_REQUEST)
         elif self.phase is _IDLE:
-            self._close()
+            self._core.close_after_response()
+            self._close_idle()
         else:
             self._core.close_after_response()
 
@@ -498,6 +506,15 @@ class HTTPServerProtocol:
             self.transport.unregisterProducer()
             self.transport.loseConnection()
 
+    def _close_idle(self) -> None:
+        """
+        Close, unless a request has begun that the reactor has not come to yet.
+        """
+        if has_unread(self.transport):
+            self._deadline.set(FIRST_REQUEST)
+        else:
+            self._close()
+
     def _timed_out(self) -> None:
         phase = self.phase
         if phase is _EXCHANGE:
@@ -509,7 +526,7 @@ class HTTPServerProtocol:
         elif phase is _LINGER:
             self.abort()
         elif phase is _IDLE:
-            self._close()
+            self._close_idle()
 
 
 def host_of(address: IAddress) -> str:

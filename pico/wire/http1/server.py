@@ -139,7 +139,7 @@ class ServerConnection:
     @property
     def closing(self) -> bool:
         """
-        Whether the current response, begun or not, is to be the connection's last by :meth:`close_after_response`.
+        Whether the connection is to be closed, by :meth:`close_after_response` or :meth:`close_with_next_head`.
         """
         return self._close_asked
 
@@ -319,6 +319,12 @@ class ServerConnection:
             self._writing = _W_ENDED
             return b""
         raise LocalProtocolError("no response is under way")
+
+    def close_with_next_head(self) -> None:
+        """
+        Make the first response the last whose head is still to be written: the client is told.
+        """
+        self._close_asked = True
 
     def close_after_response(self) -> None:
         """

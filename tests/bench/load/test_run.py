@@ -82,7 +82,7 @@ class RunTests(SynchronousTestCase):
             requests = self.wait(self.load.request(Requests(50, 4, 3, size), NODE))
             self.assertEqual((requests.tally.succeeded, dict(requests.tally.errors)), (50, {}), size)
         self.wait(self.load.close(upstreams), 2.0)
-        self.assertEqual((upstreams.connected, upstreams.lost, node._view.upstream_endpoints()), (0, 0, {}))
+        self.assertEqual((upstreams.connected, upstreams.lost, node.view.upstream_endpoints()), (0, 0, {}))
         self.assertIn("0 of 6 tunnels", self.out.getvalue())
         self.assertTrue(self.out.getvalue().endswith("\r\x1b[K"))
 
@@ -241,7 +241,7 @@ class RunTests(SynchronousTestCase):
         self.assertNoResult(holding)
         self.network.advance(60.0)
         self.successResultOf(holding)
-        self.assertEqual(sum(node._view.upstream_endpoints().values()), 2)
+        self.assertEqual(sum(node.view.upstream_endpoints().values()), 2)
 
     def test_wrong_url(self) -> None:
         """

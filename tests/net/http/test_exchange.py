@@ -97,6 +97,25 @@ class PlainTests(ExchangeTestCase):
         self.assertTrue(busy.over)
         self.finish()
 
+    def test_close_with_next_answer(self) -> None:
+        """
+        A client is told to go with the next answer that can tell it, and is not cut off before.
+        """
+        idle, busy = self.world.client(), self.world.client()
+        self.fetch(idle)
+        self.world.say(busy, GET)
+        self.world.say(self.peer(), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+        for server in self.world.servers:
+            server.close_with_next_answer()
+        self.world.say(self.peer(), b"ok")
+        self.assertEqual(busy.take(), OK)
+        self.world.advance(10)
+        for client in (idle, busy):
+            self.assertFalse(client.over)
+            self.assertEqual(self.fetch(client), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+            self.assertTrue(client.over)
+        self.finish()
+
     def test_close_before_first_request(self) -> None:
         """
         A connection that was made just now has a moment to send its request, which is answered.
