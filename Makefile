@@ -9,6 +9,7 @@ MANIFESTS_STAMP := $(VENV)/.manifests-installed
 COMPILED := .venv-compiled
 COMPILED_STAMP := $(COMPILED)/.installed
 COMPILED_SYSTEM := $(addprefix tests.system.test_,bodies endings failures nginx sharing streaming upgrade)
+SIMULATIONS ?= tests.simulation
 SOURCES := setup.py $(shell find pico -name '*.py')
 
 .PHONY: help demo test system simulation docs compiled test-compiled lint types coverage bench interop news format clean \
@@ -101,7 +102,7 @@ helm-rendered: $(STAMP)
 	@$(BIN)/python -m tests.deploy.charts $(HELM)
 
 simulation: $(STAMP)
-	@$(BIN)/python -m twisted.trial --reporter=verbose tests.simulation
+	@$(BIN)/python -m twisted.trial --reporter=verbose $(SIMULATIONS)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check pico twisted tests setup.py && $(BIN)/ruff format --check pico twisted tests setup.py
