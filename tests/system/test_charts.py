@@ -153,7 +153,8 @@ class NodeTests(PodTestCase):
             for pod, node in zip((first, second), running, strict=True):
                 node.program.wait_for_log(f"pico node {pod.name}-")
                 node.wait_for("startupProbe", "livenessProbe", "readinessProbe")
-                warnings = [line for line in node.program.log.splitlines() if re.search(r"\bwarn\b", line)]
+                # Settings are what "main" warns of, and a machine that allows few files.
+                warnings = [line for line in node.program.log.splitlines() if re.search(r"\bwarn\b.*\bmain\b", line)]
                 self.assertEqual([line for line in warnings if "open files" not in line], [])
             self.scene.agent(running[0].ports["upstream"], "e", service.port)
 
@@ -177,17 +178,19 @@ class NodeTests(PodTestCase):
 
     def test_name_leads_nowhere(self) -> None:
         """
-        A pod whose name has no address yet is alive, not ready, and ends after its time with a line that says why.
+        A pod whose name has no address yet is alive and not ready; it ends after its time with a line that says why.
         """
         for rendering in _NODES:
             pod = pods(rendering.manifests())[0]
             # A name that no machine can know (RFC 6761 §6.4).
-            variables = {"PICO_CLUSTER__JOIN": "pico.invalid:8003", "PICO_CLUSTER__JOIN_TIMEOUT": "5s"}
-            node = self.start(pod, variables=variables)
-            node.wait_for("livenessProbe")
-            self.assertFalse(node.passes("readinessProbe"))
-            self.assertEqual(node.program.wait(), 1)
-            self.assertIn("no other node was found within 5s at pico.invalid:8003", node.program.log)
+            variables = {"PICO_CLUSTER__JOIN": "pico.invalid:8003"}
+            patient = self.start(pod, variables=variables)
+            patient.wait_for("livenessProbe")
+            self.assertFalse(patient.passes("readinessProbe"))
+            hasty = self.start(pod, variables={**variables, "PICO_CLUSTER__JOIN_TIMEOUT": "1s"})
+            self.assertEqual(hasty.program.wait(), 1)
+            self.assertIn("no other node was found within 1s at pico.invalid:8003", hasty.program.log)
+            self.assertTrue(patient.passes("livenessProbe"))
 
 
 class AgentTests(PodTestCase):
