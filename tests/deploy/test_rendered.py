@@ -144,7 +144,8 @@ class NodeTests(SynchronousTestCase):
             (policy,) = of_kind(rendering.manifests(), "NetworkPolicy")
             names = {part(each, "name") for each in parts(_pod(rendering).container, "ports")}
             first, *others = parts(policy, "spec", "ingress")
-            self.assertEqual({part(each, "port") for each in parts(first, "ports")}, {"gossip", "link", "admin"})
+            among = [(part(each, "port"), part(each, "protocol")) for each in parts(first, "ports")]
+            self.assertEqual(among, [(8003, "UDP"), (8003, "TCP"), ("admin", "TCP")])
             (peer,) = parts(first, "from")
             self.assertEqual(
                 part(peer, "podSelector", "matchLabels"), part(policy, "spec", "podSelector", "matchLabels")
@@ -286,7 +287,8 @@ class PodTests(SynchronousTestCase):
             selector = part(owner, "spec", "selector", "matchLabels")
             labels = cast("Mapping[str, str]", part(owner, "spec", "template", "metadata", "labels"))
             self.assertLessEqual(cast("Mapping[str, str]", selector).items(), labels.items())
-            names = {part(each, "name") for each in parts(_pod(rendering).container, "ports")}
+            ports = parts(_pod(rendering).container, "ports")
+            names = {part(each, key) for each in ports for key in ("name", "containerPort")}
             for service in of_kind(manifests, "Service"):
                 self.assertEqual(part(service, "spec", "selector"), selector)
                 self.assertLessEqual({part(each, "targetPort") for each in parts(service, "spec", "ports")}, names)
