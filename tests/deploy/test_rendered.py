@@ -20,6 +20,7 @@ from pico.config.units import parse_duration
 from tests.deploy.charts import CHARTS, DIGEST, ETC, HELM, KEY, NAMESPACE, RENDERINGS, Rendering, digest
 from tests.deploy.pods import Pod, of_kind, part, parts, pods
 
+_DASHBOARDS = (HELM / "pico" / "files" / "dashboards", ETC / "grafana" / "dashboards")
 _NODES = [each for each in RENDERINGS if each.chart == "pico"]
 _AGENTS = [each for each in RENDERINGS if each.chart == "pico-agent"]
 
@@ -59,13 +60,12 @@ class ChartTests(SynchronousTestCase):
 
     def test_one_source(self) -> None:
         """
-        Dashboards and alerts are not copied into the chart.
+        The chart has the dashboards and alerts that the tree has.
         """
-        for name, target in (
-            ("dashboards", ETC / "grafana" / "dashboards"),
-            ("alerts.yaml", ETC / "prometheus" / "alerts.yaml"),
-        ):
-            self.assertEqual((HELM / "pico" / "files" / name).resolve(), target)
+        files = HELM / "pico" / "files"
+        self.assertEqual((files / "alerts.yaml").read_bytes(), (ETC / "prometheus" / "alerts.yaml").read_bytes())
+        dashboards = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in _DASHBOARDS]
+        self.assertEqual(dashboards[0], dashboards[1])
 
 
 class NodeTests(SynchronousTestCase):

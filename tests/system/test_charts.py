@@ -162,6 +162,11 @@ class NodeTests(PodTestCase):
                 return fetch(port, "/x", endpoint="e").status == 200
 
             eventually(answered, "a request over both nodes")
+            if rendering.full:
+                hook = [str(each) for each in parts(first.container, "lifecycle", "preStop", "exec", "command")]
+                self.assertEqual(hook[0], "pico")
+                asked = run([*PICO, *hook[1:], f"--server.url=http://127.0.0.1:{running[0].ports['admin']}"])
+                self.assertEqual(asked.returncode, 0, asked.stderr)
             for node in running:
                 node.program.terminate()
             self.assertEqual([node.program.wait() for node in running], [0, 0])
