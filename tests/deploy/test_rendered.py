@@ -20,6 +20,7 @@ from pico.config.units import parse_duration
 from tests.deploy.charts import CHARTS, DIGEST, ETC, HELM, KEY, NAMESPACE, RENDERINGS, Rendering, digest
 from tests.deploy.pods import Pod, of_kind, part, parts, pods
 
+_DASHBOARDS = (HELM / "pico" / "files" / "dashboards", ETC / "grafana" / "dashboards")
 _NODES = [each for each in RENDERINGS if each.chart == "pico"]
 _AGENTS = [each for each in RENDERINGS if each.chart == "pico-agent"]
 
@@ -59,13 +60,12 @@ class ChartTests(SynchronousTestCase):
 
     def test_one_source(self) -> None:
         """
-        Dashboards and alerts are not copied into the chart.
+        The chart has the dashboards and alerts that the tree has.
         """
-        for name, target in (
-            ("dashboards", ETC / "grafana" / "dashboards"),
-            ("alerts.yaml", ETC / "prometheus" / "alerts.yaml"),
-        ):
-            self.assertEqual((HELM / "pico" / "files" / name).resolve(), target)
+        files = HELM / "pico" / "files"
+        self.assertEqual((files / "alerts.yaml").read_bytes(), (ETC / "prometheus" / "alerts.yaml").read_bytes())
+        dashboards = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in _DASHBOARDS]
+        self.assertEqual(dashboards[0], dashboards[1])
 
 
 class NodeTests(SynchronousTestCase):
@@ -144,7 +144,8 @@ class NodeTests(SynchronousTestCase):
             (policy,) = of_kind(rendering.manifests(), "NetworkPolicy")
             names = {part(each, "name") for each in parts(_pod(rendering).container, "ports")}
             first, *others = parts(policy, "spec", "ingress")
-            self.assertEqual({part(each, "port") for each in parts(first, "ports")}, {"gossip", "link", "admin"})
+            among = [(part(each, "port"), part(each, "protocol")) for each in parts(first, "ports")]
+            self.assertEqual(among, [(8003, "UDP"), (8003, "TCP"), ("admin", "TCP")])
             (peer,) = parts(first, "from")
             self.assertEqual(
                 part(peer, "podSelector", "matchLabels"), part(policy, "spec", "podSelector", "matchLabels")
@@ -286,7 +287,8 @@ class PodTests(SynchronousTestCase):
             selector = part(owner, "spec", "selector", "matchLabels")
             labels = cast("Mapping[str, str]", part(owner, "spec", "template", "metadata", "labels"))
             self.assertLessEqual(cast("Mapping[str, str]", selector).items(), labels.items())
-            names = {part(each, "name") for each in parts(_pod(rendering).container, "ports")}
+            ports = parts(_pod(rendering).container, "ports")
+            names = {part(each, key) for each in ports for key in ("name", "containerPort")}
             for service in of_kind(manifests, "Service"):
                 self.assertEqual(part(service, "spec", "selector"), selector)
                 self.assertLessEqual({part(each, "targetPort") for each in parts(service, "spec", "ports")}, names)

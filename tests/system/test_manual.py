@@ -229,6 +229,12 @@ class ManualTests(SystemTestCase):
         """
         self.follow("howto/systemd.md")
 
+    def test_kubernetes(self) -> None:
+        """
+        The charts' values; what needs a cluster is not done.
+        """
+        self.follow("howto/kubernetes.md")
+
     def test_rotate_logs(self) -> None:
         """
         A real logrotate.
