@@ -7,8 +7,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tests.deploy.clean_root import Root, StepFailed
 from tests.deploy.dockerfile import Instruction, Stage, parse
-from tests.image.build import Root, StepFailed, build
+from tests.image.build import build
 from tests.system.case import Scene, SharedSceneTestCase
 from tests.system.network import Host
 from tests.system.processes import ROOT
