@@ -1,5 +1,6 @@
 """
-The load balancer of ``etc/demo``: its very file, with other addresses, in a real nginx in front of three real nodes.
+The demonstration for Compose: the load balancer's very file, with other addresses, in a real nginx in front of three
+real nodes; Prometheus' file, read by promtool.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from functools import partial
 
 from websockets.sync.client import connect
 
-from tests.system.case import Node, Scene, SharedSceneTestCase, pico, run
+from tests.system.case import Node, Scene, SharedSceneTestCase, SystemTestCase, pico, run
 from tests.system.http_client import Client, request_bytes
 from tests.system.pattern import pattern
 from tests.system.processes import MIB, ROOT, Program, eventually, free_port
@@ -195,6 +196,19 @@ class LoadBalancerTests(SharedSceneTestCase):
         self.assertEqual(set(statuses), {200})
         left = self.nodes[1:]
         eventually(lambda: sum(node.tunnels("e") for node in left) == 2, "both tunnels to be there again")
+
+
+class PrometheusTests(SystemTestCase):
+    """
+    What Prometheus is told.
+    """
+
+    def test_file_is_valid(self) -> None:
+        """
+        promtool has nothing to say against it.
+        """
+        done = run(["promtool", "check", "config", "--syntax-only", "etc/demo/prometheus.yml"])
+        self.assertEqual(done.returncode, 0, done.stderr)
 
 
 def _listens(port: int) -> bool:
