@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from urllib.parse import quote
 
 from websockets.sync.client import connect
 
@@ -160,6 +161,15 @@ class LoadBalancerTests(SharedSceneTestCase):
             client.send(body[1000:])
             self.assertEqual(client.response("POST").status, 200)
         self.assertEqual(self.service.uploads["u"].received, len(body))
+
+    def test_services_do_not_steer_nginx(self) -> None:
+        """
+        A service says what it is, and cannot have nginx answer with something else.
+        """
+        head = "HTTP/1.1 200 OK\r\nServer: mine\r\nX-Accel-Redirect: /describe\r\nContent-Length: 3\r\n\r\nown"
+        with self.client() as client:
+            response = client.get(f"/raw?bytes={quote(head)}")
+        self.assertEqual((response.header("server"), response.body), ("mine", b"own"))
 
     def test_operators(self) -> None:
         """
