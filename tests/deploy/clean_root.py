@@ -97,6 +97,12 @@ class Root:
             raise StepFailed(f"{shlex.join(command)}: status {done.returncode}\n{said}")
         return done.stdout
 
+    def owned_by(self, user: int) -> list[str]:
+        """
+        The files of a user.
+        """
+        return [str(path) for path in self.path.rglob("*") if path.lstat().st_uid == user]
+
     def inside(self, name: str) -> Path:
         """
         Where a path of it is on this machine. Relative ones begin where its commands run.

@@ -91,4 +91,6 @@ class ImageTests(SharedSceneTestCase):
         self.assertIn("Uid:\t10001\t10001\t10001\t10001", Path(f"/proc/{node.pid}/status").read_text())
         node.terminate()
         self.assertEqual(node.wait(), 0)
+        # It wrote nothing, so it can be run with a file system that is read-only.
+        self.assertEqual(self.image.owned_by(10001), [])
         self.assertRaises(StepFailed, self.ask, *words)

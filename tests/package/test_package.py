@@ -113,6 +113,8 @@ class PackageTests(SystemTestCase):
         Root.checked(host.command(self.root.command(["pico", "health", "--ready"])))
         node.terminate()
         self.assertEqual(node.wait(), 0)
+        # It wrote nothing, so the unit's read-only file system is enough for it.
+        self.assertEqual(self.root.owned_by(int(uid)), [])
 
     def test_upgrade(self) -> None:
         """
