@@ -13,7 +13,7 @@ SIMULATIONS ?= tests.simulation
 SOURCES := setup.py $(shell find pico -name '*.py')
 
 .PHONY: help demo test system simulation docs compiled test-compiled lint types coverage bench interop news format clean \
-  image lock test-image helm-rendered
+  image lock test-image helm-rendered deb test-package
 
 help:
 	@printf "make %-14s%s\n" demo "run a node, a sample service and an agent, until Ctrl-C"
@@ -31,6 +31,8 @@ help:
 	@printf "make %-14s%s\n" interop "run against Go's yamux and WebSocket libraries (needs go)"
 	@printf "make %-14s%s\n" image "build the container image, pico:latest (needs docker)"
 	@printf "make %-14s%s\n" test-image "do what the Dockerfile says in clean roots, and run what comes of it (needs root, mmdebstrap)"
+	@printf "make %-14s%s\n" deb "build the Debian package, into dist (needs a C compiler; PICO_COMPILE=0 does without)"
+	@printf "make %-14s%s\n" test-package "build it, and install and remove it in a clean root (needs root, mmdebstrap)"
 	@printf "make %-14s%s\n" lock "write anew which versions of packages the image has"
 	@printf "make %-14s%s\n" clean "remove what these targets have made"
 
@@ -138,6 +140,15 @@ $(CLEAN_ROOT):
 
 test-image: $(STAMP) $(CLEAN_ROOT)
 	@CLEAN_ROOT=$(abspath $(CLEAN_ROOT)) $(BIN)/python -m twisted.trial --reporter=verbose tests.image
+
+deb:
+	@etc/debian/build dist $(PYTHON)
+
+# Not compiled, which takes long and is tested elsewhere: what is to be seen here is the package.
+test-package: $(STAMP) $(CLEAN_ROOT)
+	@rm -rf .clean-root/package && PICO_COMPILE=0 etc/debian/build .clean-root/package $(PYTHON)
+	@CLEAN_ROOT=$(abspath $(CLEAN_ROOT)) PACKAGE=$$(ls $(abspath .clean-root)/package/*.deb) \
+	  $(BIN)/python -m twisted.trial --reporter=verbose tests.package
 
 # Versions with hashes: what runs in the image, and what makes its wheel.
 LOCK := .venv-lock

@@ -33,6 +33,7 @@ _CASES: list[tuple[str, list[str]]] = [
     ("agent --endpoints a/1", _AGENT),
     ("agent http a 1 --server.url http://x", _AGENT[1:]),
     ("agent start --config.path agent.yaml", _AGENT[1:]),
+    ("health --ready", ["--server.url=http://localhost:8002"]),
     ("status cluster nodes", ["--server.url=http://localhost:8002"]),
     ("drain", ["--server.url=http://localhost:8002"]),
     ("undrain --forward a", ["--server.url=http://localhost:8002"]),

@@ -23,6 +23,7 @@ _USUAL: Mapping[str, Sequence[tuple[Sequence[str], str]]] = {
         (("upstream-port",), "8001"),
         (("admin-port",), "8002"),
     ),
+    "health": ((("server.url",), "http://localhost:8002"),),
     "status": ((("server.url",), "http://localhost:8002"),),
     "drain": ((("server.url",), "http://localhost:8002"),),
     "undrain": ((("server.url",), "http://localhost:8002"),),

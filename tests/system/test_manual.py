@@ -235,6 +235,18 @@ class ManualTests(SystemTestCase):
         """
         self.follow("howto/kubernetes.md")
 
+    def test_debian(self) -> None:
+        """
+        The Debian package; ``make test-package`` does what cannot be done here.
+        """
+        self.follow("howto/debian.md")
+
+    def test_containers(self) -> None:
+        """
+        Containers; without Docker that is the health check.
+        """
+        self.follow("howto/containers.md")
+
     def test_rotate_logs(self) -> None:
         """
         A real logrotate.

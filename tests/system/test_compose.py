@@ -1,15 +1,17 @@
 """
-The load balancer of ``etc/demo``: its very file, with other addresses, in a real nginx in front of three real nodes.
+The demonstration for Compose: the load balancer's very file, with other addresses, in a real nginx in front of three
+real nodes; Prometheus' file, read by promtool.
 """
 
 from __future__ import annotations
 
 import re
 from functools import partial
+from urllib.parse import quote
 
 from websockets.sync.client import connect
 
-from tests.system.case import Node, Scene, SharedSceneTestCase, pico, run
+from tests.system.case import Node, Scene, SharedSceneTestCase, SystemTestCase, pico, run
 from tests.system.http_client import Client, request_bytes
 from tests.system.pattern import pattern
 from tests.system.processes import MIB, ROOT, Program, eventually, free_port
@@ -160,6 +162,15 @@ class LoadBalancerTests(SharedSceneTestCase):
             self.assertEqual(client.response("POST").status, 200)
         self.assertEqual(self.service.uploads["u"].received, len(body))
 
+    def test_services_do_not_steer_nginx(self) -> None:
+        """
+        A service says what it is, and cannot have nginx answer with something else.
+        """
+        head = "HTTP/1.1 200 OK\r\nServer: mine\r\nX-Accel-Redirect: /describe\r\nContent-Length: 3\r\n\r\nown"
+        with self.client() as client:
+            response = client.get(f"/raw?bytes={quote(head)}")
+        self.assertEqual((response.header("server"), response.body), ("mine", b"own"))
+
     def test_operators(self) -> None:
         """
         Any node answers for all of them, also for a certain other one.
@@ -195,6 +206,19 @@ class LoadBalancerTests(SharedSceneTestCase):
         self.assertEqual(set(statuses), {200})
         left = self.nodes[1:]
         eventually(lambda: sum(node.tunnels("e") for node in left) == 2, "both tunnels to be there again")
+
+
+class PrometheusTests(SystemTestCase):
+    """
+    What Prometheus is told.
+    """
+
+    def test_file_is_valid(self) -> None:
+        """
+        promtool has nothing to say against it.
+        """
+        done = run(["promtool", "check", "config", "--syntax-only", "etc/demo/prometheus.yml"])
+        self.assertEqual(done.returncode, 0, done.stderr)
 
 
 def _listens(port: int) -> bool:
