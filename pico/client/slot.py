@@ -1,10 +1,10 @@
 """
 The place of one tunnel of an endpoint, filled for as long as its owner wants it.
 
-Make before break: when the node says go-away its tunnel goes on serving, and leaves only once another stands, and has
-stood for a moment (:data:`OVERLAP`). So does a tunnel to a node that has another tunnel of the endpoint: it serves
-until one stands at a node of its own. What leaves (for these reasons or because the slot was stopped) is no part of
-the machine any more; it stands in ``_Core.leaving`` until its last stream has ended.
+Make before break: when the node says go-away its tunnel goes on serving, and leaves only once another
+stands and all nodes have had the time to hear of that. So does a tunnel to a node that has another tunnel of the
+endpoint: it serves until one stands at a node of its own. What leaves (for these reasons or because the slot was
+stopped) is no part of the machine any more; it stands in ``_Core.leaving`` until its last stream has ended.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from pico.tunnel.stream import TunnelStream
 from pico.wire.dialling import Patience, Verdict, verdict
 from pico.wire.spreading import Spreading, Worth, is_second
 
-#: Seconds for which a tunnel serves on beside the one that takes its place. All nodes are to have heard of the new
-#: one before the last of them hears that the old one is gone: else it would know of none at all.
-OVERLAP = 2.0
+#: Seconds for which a tunnel serves on beside the one that replaces it. The node of the old one forgets it with the
+#: agent's go-away, and hears of the new one by gossip, which takes some tenths of a second in a large cluster.
+OVERLAP = 1.0
 
 
 class SlotWatcher(Protocol):
@@ -311,28 +311,29 @@ class _Core:
         """
         Let a tunnel take the place of the one that served.
         """
-        self.let_go(inf, OVERLAP)
+        former, self.link = self.link, None
+        if former is not None:
+            self.leave(former, inf, OVERLAP)
         self.link = link
         self.tell(self.watcher.connected, link.tunnel)
 
-    def let_go(self, grace: float, overlap: float = 0.0) -> None:
+    def let_go(self, grace: float) -> None:
         """
         Take no more streams from the tunnel that served, and close it when those that it has have ended.
         """
         link, self.link = self.link, None
         if link is not None:
-            self.leave(link, grace, overlap)
+            self.leave(link, grace)
 
-    def leave(self, link: _Link, grace: float, overlap: float = 0.0) -> None:
+    def leave(self, link: _Link, grace: float, after: float = 0.0) -> None:
         """
         Take no more streams from a tunnel, and close it when those that it has have ended.
 
-        :param overlap: seconds before that.
+        :param after: seconds for which it serves on before that.
         """
         if link.tunnel is not None:
-            session = link.tunnel.session
-            leaving = self.leaving[link] = Leaving(session, clock=self.clock, grace=grace, overlap=overlap)
-            leaving.start()
+            leaving = self.leaving[link] = Leaving(link.tunnel.session, clock=self.clock, grace=grace)
+            leaving.start(after)
 
     def left(self, link: _Link) -> None:
         """

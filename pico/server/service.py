@@ -205,7 +205,8 @@ class NodeService(Service):
     behind them are about to serve. So agents are let in first, and clients when no more of them come.
 
     A node that joins others does not know yet what they serve. So its port for clients is not open before it does, and
-    whoever stands in front takes another node; unless the port is one that only root may bind.
+    whoever stands in front takes another node; unless the port is one that only root may bind. Nor can it tell them
+    what it serves, so agents are sent away until then.
 
     :ivar membership: the node's part in the cluster; nothing where the other nodes are known.
     :ivar view: what operators see of the node.
@@ -311,6 +312,8 @@ class NodeService(Service):
             self.membership.say(Fact.VERSION, __version__)
         if self._proxy.host is not None:
             self._tell_proxy()
+        if self.membership is not None and self.membership.seeks:
+            self._upstream_port.hold()
         self._starting = Deferred.fromCoroutine(self._begin())
         background(self._starting, _log, "the node's start")
 
@@ -375,6 +378,8 @@ class NodeService(Service):
             if self.membership is not None:
                 self.membership.when_replaced().addCallback(self._fail)
                 await self.membership.join()
+                if not self.view.leaving:
+                    self._upstream_port.resume()
             if self._proxy.inherited:
                 await self._settle()
             if self._opens_late:

@@ -43,26 +43,26 @@ class Leaving:
     session is gone, which may be within any call of this.
     """
 
-    def __init__(self, session: Session, *, clock: IReactorTime, grace: float, overlap: float = 0.0) -> None:
+    def __init__(self, session: Session, *, clock: IReactorTime, grace: float) -> None:
         """
         :param grace: seconds that streams have to end; may be infinite.
-        :param overlap: seconds before all that, in which the tunnel goes on as before; :meth:`hurry` ends them.
         """
         self._session = session
         self._clock = clock
-        self._overlap = overlap
         self._timer: IDelayedCall | None = None
         self._over = False
         rtt = session.rtt
         linger = LINGER if rtt is None else min(LINGER, max(LEAST_LINGER, rtt * LINGER_ROUND_TRIPS))
         self._policy = Departure(grace, linger=linger)
 
-    def start(self) -> None:
+    def start(self, after: float = 0.0) -> None:
         """
-        Say go-away, or wait until it is time to.
+        Say go-away.
+
+        :param after: seconds for which the tunnel serves on before that.
         """
-        if self._overlap:
-            self._timer = self._clock.callLater(self._overlap, self._begin)
+        if after:
+            self._timer = self._clock.callLater(after, self._begin)
         else:
             self._begin()
 
@@ -70,12 +70,11 @@ class Leaving:
         """
         Be gone in so many seconds, if not before.
         """
+        if self._policy.state is State.SERVING and not self._over:
+            self._stop_timer()
+            self._begin()
         if self._policy.state is State.LEAVING:
             self._act(self._policy.hurry(grace, self._clock.seconds()))
-        elif self._policy.state is State.SERVING and not self._over:
-            self._stop_timer()
-            self._policy.hurry(grace, self._clock.seconds())
-            self._begin()
 
     def closed(self) -> None:
         """

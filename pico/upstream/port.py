@@ -8,6 +8,7 @@ which its agent's go-away arrives or its session ends. Capabilities are answered
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
 
@@ -80,6 +81,16 @@ class UpstreamPortSettings:
     traffic: TrafficSettings = attrs.field(factory=TrafficSettings)
 
 
+class _Stage(enum.Enum):
+    """
+    Whether tunnels are accepted.
+    """
+
+    STARTING = "starting"
+    OPEN = "open"
+    DRAINING = "draining"
+
+
 @implementer(IProtocolFactory, ITunnels)
 class UpstreamPort:
     """
@@ -116,7 +127,7 @@ class UpstreamPort:
         self._turn = turn
         self._shedding = shedding
         self._connections = 0
-        self._draining = False
+        self._stage = _Stage.OPEN
         #: Tunnels that are still to leave, while somebody waits for that.
         self._staying: set[TunnelUpstream] = set()
         self._awaiting_moved: list[Deferred[None]] = []
@@ -127,7 +138,7 @@ class UpstreamPort:
         self._refusals = metrics.counters(
             "pico_upstreams_refused",
             "Tunnels that were refused, by HTTP status and reason: malformed, path, authorization, endpoint (not "
-            "permitted), upgrade, draining, full.",
+            "permitted), upgrade, starting, draining, full.",
             ["status", "reason"],
         )
         self._connections_refused = metrics.counter(
@@ -206,15 +217,28 @@ class UpstreamPort:
         except RemoteProtocolError as error:
             self._refuse(server, error_answer(error.code, error.reason, lines=refusal_lines(error.code)), step)
             return None
-        if self._draining or len(self._upstreams) >= self._settings.max_tunnels:
-            reason = "node is draining" if self._draining else "too many tunnels"
+        stage = self._stage
+        if stage is not _Stage.OPEN or len(self._upstreams) >= self._settings.max_tunnels:
+            reason = (
+                "node is starting"
+                if stage is _Stage.STARTING
+                else "node is draining"
+                if stage is _Stage.DRAINING
+                else "too many tunnels"
+            )
             answer = error_answer(503, reason, "dial another node", lines=(b"Retry-After: 1",))
-            self._refuse(server, answer, "draining" if self._draining else "full")
+            self._refuse(server, answer, "full" if stage is _Stage.OPEN else stage.value)
             return None
         self._accept(server, head, EndpointKey(identity.tenant, endpoint), key)
         return None
 
-    # Draining
+    # Starting and draining
+
+    def hold(self) -> None:
+        """
+        Accept no tunnels before :meth:`resume`: the node could not tell others of them yet.
+        """
+        self._stage = _Stage.STARTING
 
     def drain(self) -> None:
         """
@@ -223,7 +247,7 @@ class UpstreamPort:
         Agents that were told keep their tunnel until another one stands; requests are still routed to it. To the other
         agents nothing is said.
         """
-        self._draining = True
+        self._stage = _Stage.DRAINING
         for upstream in self._movable():
             if upstream.session is not None and not upstream.session.going_away:
                 upstream.session.go_away()
@@ -232,7 +256,7 @@ class UpstreamPort:
         """
         Accept tunnels again. Agents that were told to go will do so when they find another node, or this one.
         """
-        self._draining = False
+        self._stage = _Stage.OPEN
 
     def when_moved(self) -> Deferred[None]:
         """

@@ -299,7 +299,6 @@ class GoAwayTests(SynchronousTestCase):
         world.network.pump()
         world.network.advance(GO_AWAY_SPREAD)
         self.assertEqual(["", "node-1"], [event.node for event in world.connected])
-        self.assertFalse(old.went_away)
         world.network.advance(OVERLAP)
         self.assertTrue(old.went_away)
         other = world.ask(GET)
@@ -676,31 +675,6 @@ class MakingTests(SynchronousTestCase):
         world.start()
         world.ask(GET)
         self.assertEqual(b"GET / HTTP/1.1\r\nHost: xn--bcher-kva:4000\r\n\r\n", service.last.take())
-
-
-class OnceTests(SynchronousTestCase):
-    """
-    An agent's one life.
-    """
-
-    def test_once(self) -> None:
-        """
-        An agent that was stopped is not started again: that is said, and nothing is dialled.
-        """
-        network = MemoryNetwork()
-        host = network.host("agent")
-        listeners = (ListenerConfig(endpoint_id="e", addr="4000"),)
-        told: list[AgentEvent] = []
-        config = AgentConfig(connect=Connect(url=(URL,)), listeners=listeners)
-        agent = make_agent(config, host, clock=host, on_event=told.append)
-        agent.startService()
-        self.successResultOf(agent.stopService())
-        told.clear()
-        for start in (agent.privilegedStartService, agent.startService):
-            with self.assertRaisesRegex(RuntimeError, "make another one"):
-                start()
-        network.advance(60)
-        self.assertEqual(([], 0), (told, agent.running))
 
 
 class WithNodeTests(SynchronousTestCase):

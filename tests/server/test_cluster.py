@@ -139,6 +139,35 @@ class JoinTests(ClusterTestCase):
         self.assertIn(PROXY, node.host.ports)
         self.assert_knows("b", a="active")
 
+    def test_agents_wait(self) -> None:
+        """
+        A node that has not found the others takes no tunnels: nobody would know of them.
+        """
+        node = self.world.start("b", "a")
+        agent = self.world.agent_at("b", Service())
+        self.advance(10)
+        refused = 'pico_upstreams_refused_total{status="503",reason="starting"}'
+        self.assertGreater(self.world.number_at("b", refused), 2)
+        self.assertEqual(node.service.view.upstream_endpoints(), {})
+        self.world.start("a")
+        self.advance(15)
+        self.assertEqual(node.service.view.upstream_endpoints(), {"e": 1})
+        self.assertEqual(self.body_at("a"), (200, b"hello"))
+        agent.stopService()
+
+    def test_drained_meanwhile(self) -> None:
+        """
+        Nor does it then, if it was drained meanwhile; and it is not ready.
+        """
+        node = self.world.start("b", "a")
+        node.service.drain()
+        self.world.start("a")
+        self.world.agent_at("b", Service())
+        self.advance(20)
+        self.assertEqual(node.service.view.upstream_endpoints(), {})
+        self.assertEqual(self.world.ask_at("b", request_bytes("GET", "/ready"), ADMIN).status, 503)
+        self.assert_knows("a", b="leaving")
+
     def test_nobody(self) -> None:
         """
         A node that must not be alone gives up in the end, with what is wrong and what to do.

@@ -21,7 +21,7 @@ from tests.system.crowd import Crowd
 from tests.system.http_client import AsyncClient, Broken, Malformed
 from tests.system.processes import PICO, Program, eventually, free_port
 
-#: Requests of the big tests. PICO_ROLLING_REQUESTS asks for others.
+#: Requests of the big tests. ROLLING_REQUESTS in the environment asks for others.
 REQUESTS = int(os.environ.get("ROLLING_REQUESTS", "100000"))
 
 #: Of a node, in seconds: for whoever stands in front, and for what is under way.

@@ -21,6 +21,7 @@ from twisted.internet.interfaces import (
     IListeningPort,
     IOpenSSLClientConnectionCreator,
     IProtocolFactory,
+    IReactorTime,
 )
 from twisted.internet.protocol import Factory, Protocol, ServerFactory, connectionDone
 from twisted.internet.ssl import (
@@ -37,9 +38,15 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
 from pico.errors import ListenError
+from pico.net.deadlines import Deadlines
+from pico.net.http.answers import Answer
+from pico.net.http.gateway import Exchanger
+from pico.net.http.server import HTTPServerProtocol, ServerSettings
 from pico.net.ports import adopt_tcp, listen_tcp, make_client_endpoint
 from pico.net.splice import Splice
 from pico.net.transport import DirectClient, DirectServer, has_unread
+from pico.wire.http1.events import RequestHead
+from pico.wire.http1.headers import HeaderCache
 from tests.mixin import Mixin
 from tests.net.poll_reactor import PollReactor
 from tests.testing.transports import BreakingTests, Pair
@@ -505,6 +512,86 @@ class ConnectionTests(ReactorTestCase):
         dialled.transport.loseConnection()
         self.assertEqual(await accepted.when_lost(), ConnectionDone)
         self.assertEqual(await dialled.when_lost(), ConnectionDone)
+
+
+class Answering:
+    """
+    Answers each request with 200.
+    """
+
+    def __init__(self) -> None:
+        self.servers: list[HTTPServerProtocol] = []
+
+    def connection_made(self, server: HTTPServerProtocol) -> None:
+        """
+        Remember a connection.
+        """
+        self.servers.append(server)
+
+    def connection_lost(self, server: HTTPServerProtocol) -> None:
+        """
+        Nothing to do.
+        """
+
+    def request_received(self, server: HTTPServerProtocol, head: RequestHead) -> Exchanger | None:
+        """
+        Answer.
+        """
+        server.answer(Answer(200, b"ok"))
+        return None
+
+    def request_malformed(self, server: HTTPServerProtocol, status: int, reason: str) -> Answer:
+        """
+        Word an answer.
+        """
+        return Answer(status)
+
+
+class ServerTests(ReactorTestCase):
+    """
+    HTTP server connections.
+    """
+
+    def make(self) -> tuple[IListeningPort, Answering]:
+        """
+        Listen with them.
+        """
+        answering = Answering()
+        clock = IReactorTime(reactor)
+        factory = ServerFactory()
+        factory.buildProtocol = lambda addr: cast(  # type: ignore[method-assign]
+            Protocol,
+            HTTPServerProtocol(
+                answering,
+                cache=HeaderCache(),
+                settings=ServerSettings(),
+                deadlines=Deadlines(clock),
+            ),
+        )
+        port, _ = self.listen(factory=factory)
+        return port, answering
+
+    async def test_closed_under_a_request(self) -> None:
+        """
+        A connection that is to be closed when it is idle is not closed if a request waits in its socket; it is
+        answered, and the connection closed behind it. One in whose socket nothing waits is closed.
+        """
+        port, answering = self.make()
+        request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        busy, idle = [await self.dial("127.0.0.1", port) for _ in range(2)]
+        for peer in (busy, idle):
+            peer.transport.write(request)
+            await peer.when_received(len(answer))
+        self.assertEqual(busy.received, answer)
+        busy.transport.write(request)
+        # The same machine: what was sent has come, and nobody has read it.
+        for server in answering.servers:
+            server.close_when_idle()
+        await busy.when_read_end()
+        await idle.when_read_end()
+        self.assertEqual(busy.received, answer + answer.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        self.assertEqual(idle.received, answer)
 
 
 class SpliceTests(ReactorTestCase):

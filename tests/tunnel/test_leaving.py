@@ -59,11 +59,11 @@ class LeavingTests(SynchronousTestCase):
         """
         self.clock = Clock()
 
-    def leave(self, session: FakeSession, grace: float = 60.0, overlap: float = 0.0) -> Leaving:
+    def leave(self, session: FakeSession, grace: float = 60.0) -> Leaving:
         """
         Begin.
         """
-        leaving = session.leaving = Leaving(session, clock=self.clock, grace=grace, overlap=overlap)
+        leaving = session.leaving = Leaving(session, clock=self.clock, grace=grace)
         leaving.start()
         return leaving
 
@@ -140,6 +140,49 @@ class LeavingTests(SynchronousTestCase):
         self.assertEqual(["go away"], session.calls)
         leaving.closed()
 
+    def test_later(self) -> None:
+        """
+        A departure may begin later; nothing is said before.
+        """
+        session = FakeSession(rtt=0.01)
+        leaving = session.leaving = Leaving(session, clock=self.clock, grace=60)
+        leaving.start(2)
+        self.pass_time(1.9)
+        self.assertEqual(session.calls, [])
+        self.pass_time(0.2)
+        self.assertEqual(session.calls, ["go away"])
+        self.pass_time(LEAST_LINGER + 0.1)
+        self.assertEqual(session.calls, ["go away", "close"])
+        leaving.closed()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_closed_before_it_begins(self) -> None:
+        """
+        A session that is gone before then is told nothing.
+        """
+        session = FakeSession()
+        leaving = Leaving(session, clock=self.clock, grace=60)
+        leaving.start(2)
+        leaving.closed()
+        leaving.hurry(1)
+        self.pass_time(5)
+        self.assertEqual(session.calls, [])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_hurried_before_it_begins(self) -> None:
+        """
+        Who has to hurry begins at once.
+        """
+        session = FakeSession(streams=1)
+        leaving = session.leaving = Leaving(session, clock=self.clock, grace=60)
+        leaving.start(2)
+        leaving.hurry(1)
+        self.assertEqual(session.calls, ["go away"])
+        self.pass_time(1.1)
+        self.assertEqual(session.calls, ["go away", "close"])
+        leaving.closed()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_hurry(self) -> None:
         """
         It can be given less time on the way.
@@ -156,35 +199,6 @@ class LeavingTests(SynchronousTestCase):
         self.assertEqual(["go away", "close"], session.calls)
         self.pass_time(CLOSING)
         self.assertEqual(["go away", "close", "abort"], session.calls)
-
-    def test_overlap(self) -> None:
-        """
-        It can go on as before for a while.
-        """
-        session = FakeSession(prompt=True)
-        self.leave(session, overlap=2)
-        self.pass_time(1.9)
-        self.assertEqual([], session.calls)
-        self.pass_time(0.1 + LINGER + LOOK)
-        self.assertEqual(["go away", "close"], session.calls)
-        self.assertEqual([], self.clock.getDelayedCalls())
-
-    def test_overlap_ended(self) -> None:
-        """
-        That while is over when it has to hurry, and when the session is gone.
-        """
-        session = FakeSession(streams=1)
-        leaving = self.leave(session, inf, overlap=2)
-        leaving.hurry(1)
-        self.assertEqual(["go away"], session.calls)
-        self.pass_time(1.2)
-        self.assertEqual(["go away", "close"], session.calls)
-        leaving.closed()
-        session = FakeSession()
-        leaving = self.leave(session, overlap=2)
-        leaving.closed()
-        leaving.hurry(0)
-        self.assertEqual(([], []), (session.calls, self.clock.getDelayedCalls()))
 
     def test_closing_takes_too_long(self) -> None:
         """
