@@ -671,6 +671,7 @@ class SettingsTests(ClusterTestCase):
             self.world = Clusters()
             self.world.start("a", links=Links(idle_timeout=timeout))
             self.world.start("b", "a")
+            self.advance(1)
             self.world.agent_at("b", Service())
             self.advance(1)
             self.assertEqual(self.body_at("a"), (200, b"hello"))
