@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
-import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.cli.main import pico
@@ -18,9 +17,9 @@ from pico.config.agent import AgentConfig
 from pico.config.load import Loaded, load
 from pico.config.server import ServerConfig
 from pico.config.units import parse_duration
+from tests.deploy.compose import DEMO, environment, interpolated, mapping, read, services, strings
 
 ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "etc" / "demo"
 
 NODES = ("pico-1", "pico-2", "pico-3")
 
@@ -40,17 +39,14 @@ class ComposeTestCase(SynchronousTestCase):
         """
         Read it.
         """
-        document = _yaml("compose.yaml")
-        self.document = document
-        self.services = {name: _mapping(service) for name, service in _mapping(document["services"]).items()}
+        self.document = read("compose.yaml")
+        self.services = services()
 
     def environment(self, service: str) -> dict[str, str]:
         """
-        A service's variables, with the values that they have unless somebody says something else.
+        A service's variables.
         """
-        return {
-            name: _interpolated(str(value)) for name, value in _mapping(self.services[service]["environment"]).items()
-        }
+        return environment(self.services[service])
 
     def ours(self) -> Iterator[tuple[str, Service]]:
         """
@@ -74,7 +70,7 @@ class ServicesTests(ComposeTestCase):
         self.assertEqual(set(ours), {*NODES, "sample", "agent"})
         self.assertEqual({service["image"] for service in ours.values()}, {"pico:demo"})
         for service in ours.values():
-            context = DEMO / str(_mapping(service["build"])["context"])
+            context = DEMO / str(mapping(service["build"])["context"])
             self.assertTrue((context / "Dockerfile").is_file())
         for name in self.services.keys() - ours.keys():
             self.assertRegex(str(self.services[name]["image"]), r"^[a-z/]+:v?\d+\.\d+(\.\d+)?(-alpine)?$")
@@ -83,9 +79,9 @@ class ServicesTests(ComposeTestCase):
         """
         What is mounted is there, and cannot be written; else it is a volume that is declared.
         """
-        volumes = _mapping(self.document["volumes"])
+        volumes = mapping(self.document["volumes"])
         for name, service in self.services.items():
-            for mount in _strings(service.get("volumes", [])):
+            for mount in strings(service.get("volumes", [])):
                 source, target, *mode = mount.split(":")
                 if source.startswith("."):
                     self.assertTrue((DEMO / source).exists(), f"{name}: {source}")
@@ -101,8 +97,8 @@ class ServicesTests(ComposeTestCase):
         """
         published: dict[str, list[str]] = {}
         for name, service in self.services.items():
-            for port in _strings(service.get("ports", [])):
-                address, outside, inside = _interpolated(port).split(":")
+            for port in strings(service.get("ports", [])):
+                address, outside, inside = interpolated(port).split(":")
                 self.assertEqual((address, outside), ("127.0.0.1", inside))
                 published.setdefault(name, []).append(outside)
         self.assertEqual(published, {"nginx": ["8000", "8001", "8002"], "prometheus": ["9090"], "grafana": ["3000"]})
@@ -113,11 +109,11 @@ class ServicesTests(ComposeTestCase):
         """
         for name, service in self.services.items():
             wanted = service.get("depends_on", {})
-            conditions = wanted if isinstance(wanted, dict) else {each: {} for each in _strings(wanted)}
+            conditions = wanted if isinstance(wanted, dict) else {each: {} for each in strings(wanted)}
             for other, condition in conditions.items():
                 self.assertIn(other, self.services, name)
                 if condition.get("condition") == "service_healthy":
-                    self.assertIn("test", _mapping(self.services[other]["healthcheck"]), other)
+                    self.assertIn("test", mapping(self.services[other]["healthcheck"]), other)
             mode = str(service.get("network_mode", "service:sample"))
             self.assertIn(mode.removeprefix("service:"), self.services)
 
@@ -135,17 +131,17 @@ class ServicesTests(ComposeTestCase):
         lines = [["server"]]
         for _, service in self.ours():
             if "entrypoint" not in service:
-                lines.append(_strings(service.get("command", ["server"])))
-            check = _mapping(service["healthcheck"])
+                lines.append(strings(service.get("command", ["server"])))
+            check = mapping(service["healthcheck"])
             if "test" in check:
-                form, program, *words = _strings(check["test"])
+                form, program, *words = strings(check["test"])
                 self.assertEqual((form, program), ("CMD", "pico"))
                 lines.append(words)
         self.assertEqual(len(lines), 9)
         for line in lines:
             _parse(line)
         self.assertRaises(click.UsageError, _parse, ["health", "--redy"])
-        self.assertEqual(_strings(self.services["sample"]["entrypoint"]), ["python", "-m", "pico.demo.service"])
+        self.assertEqual(strings(self.services["sample"]["entrypoint"]), ["python", "-m", "pico.demo.service"])
         self.assertTrue((ROOT / "pico" / "demo" / "service.py").is_file())
 
 
@@ -192,10 +188,10 @@ class SettingsTests(ComposeTestCase):
         self.assertEqual(agent.connections, 2)
         self.assertTrue(agent.server.enabled)
         port = str(agent.server.bind_addr).rpartition(":")[2]
-        check = _strings(_mapping(self.services["agent"]["healthcheck"])["test"])
+        check = strings(mapping(self.services["agent"]["healthcheck"])["test"])
         self.assertEqual(check[-1], f"http://localhost:{port}")
-        (service,) = _strings(self.services["sample"]["command"])
-        self.assertEqual(_strings(self.services["agent"]["command"])[-1], f"localhost:{service}")
+        (service,) = strings(self.services["sample"]["command"])
+        self.assertEqual(strings(self.services["agent"]["command"])[-1], f"localhost:{service}")
 
 
 class NginxTests(ComposeTestCase):
@@ -214,7 +210,7 @@ class NginxTests(ComposeTestCase):
             for address in (config.proxy.bind_addr, config.upstream.bind_addr, config.admin.bind_addr)
         ]
         self.assertEqual(re.findall(r"^ +listen (\d+)", text, re.MULTILINE), ports)
-        inside = [_interpolated(port).split(":")[2] for port in _strings(self.services["nginx"]["ports"])]
+        inside = [interpolated(port).split(":")[2] for port in strings(self.services["nginx"]["ports"])]
         self.assertEqual(inside, ports)
         expected = [(node, port) for port in ports for node in NODES]
         self.assertEqual(re.findall(r"^ +server ([a-z0-9-]+):(\d+);", text, re.MULTILINE), expected)
@@ -229,14 +225,14 @@ class WatchingTests(ComposeTestCase):
         """
         Each node is scraped on its admin port, and the agent on its own.
         """
-        jobs = {str(job["job_name"]): job for job in map(_mapping, _list(_yaml("prometheus.yml")["scrape_configs"]))}
+        jobs = {str(job["job_name"]): job for job in map(mapping, _list(read("prometheus.yml")["scrape_configs"]))}
         self.assertEqual(set(jobs), {"pico", "pico-agent"})
-        (static,) = map(_mapping, _list(jobs["pico"]["static_configs"]))
+        (static,) = map(mapping, _list(jobs["pico"]["static_configs"]))
         port = str(ServerConfig().admin.bind_addr).rpartition(":")[2]
-        self.assertEqual(_strings(static["targets"]), [f"{node}:{port}" for node in NODES])
-        (found,) = map(_mapping, _list(jobs["pico-agent"]["dns_sd_configs"]))
+        self.assertEqual(strings(static["targets"]), [f"{node}:{port}" for node in NODES])
+        (found,) = map(mapping, _list(jobs["pico-agent"]["dns_sd_configs"]))
         self.assertEqual(
-            _strings(found["names"]), [str(self.services["agent"]["network_mode"]).removeprefix("service:")]
+            strings(found["names"]), [str(self.services["agent"]["network_mode"]).removeprefix("service:")]
         )
         self.assertEqual(f":{found['port']}", self.environment("agent")["PICO_SERVER__BIND_ADDR"])
 
@@ -244,47 +240,27 @@ class WatchingTests(ComposeTestCase):
         """
         Alert rules are read from what is mounted.
         """
-        (path,) = _strings(_yaml("prometheus.yml")["rule_files"])
-        self.assertIn(f"../prometheus:{Path(path).parent}:ro", _strings(self.services["prometheus"]["volumes"]))
+        (path,) = strings(read("prometheus.yml")["rule_files"])
+        self.assertIn(f"../prometheus:{Path(path).parent}:ro", strings(self.services["prometheus"]["volumes"]))
 
     def test_grafana(self) -> None:
         """
         Grafana finds Prometheus under its name, and the dashboards where they are mounted.
         """
-        (source,) = map(_mapping, _list(_yaml("grafana/provisioning/datasources/prometheus.yaml")["datasources"]))
-        port = _interpolated(_strings(self.services["prometheus"]["ports"])[0]).split(":")[2]
+        (source,) = map(mapping, _list(read("grafana/provisioning/datasources/prometheus.yaml")["datasources"]))
+        port = interpolated(strings(self.services["prometheus"]["ports"])[0]).split(":")[2]
         self.assertEqual(source["url"], f"http://prometheus:{port}")
-        scraping = _mapping(_yaml("prometheus.yml")["global"])
-        self.assertEqual(_mapping(source["jsonData"])["timeInterval"], scraping["scrape_interval"])
-        (provider,) = map(_mapping, _list(_yaml("grafana/provisioning/dashboards/pico.yaml")["providers"]))
-        path = str(_mapping(provider["options"])["path"])
-        mounts = dict(mount.split(":")[1::-1] for mount in _strings(self.services["grafana"]["volumes"]))
+        scraping = mapping(read("prometheus.yml")["global"])
+        self.assertEqual(mapping(source["jsonData"])["timeInterval"], scraping["scrape_interval"])
+        (provider,) = map(mapping, _list(read("grafana/provisioning/dashboards/pico.yaml")["providers"]))
+        path = str(mapping(provider["options"])["path"])
+        mounts = dict(mount.split(":")[1::-1] for mount in strings(self.services["grafana"]["volumes"]))
         self.assertEqual(mounts[str(Path(path).parent)], "../grafana")
-
-
-def _yaml(name: str) -> Mapping[str, object]:
-    return _mapping(yaml.safe_load((DEMO / name).read_text(encoding="utf-8")))
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    assert isinstance(value, dict), value
-    return value
 
 
 def _list(value: object) -> list[object]:
     assert isinstance(value, list), value
     return value
-
-
-def _strings(value: object) -> list[str]:
-    return [str(each) for each in _list(value)]
-
-
-def _interpolated(text: str) -> str:
-    """
-    As Compose reads it when no variable is set.
-    """
-    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
 def _loaded(loaded: Loaded[Config]) -> Config:

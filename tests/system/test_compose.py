@@ -6,17 +6,24 @@ real nodes; Prometheus' file, read by promtool.
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Sequence
 from functools import partial
 from urllib.parse import quote
 
 from websockets.sync.client import connect
 
+from tests.deploy.compose import DEMO, environment, services, strings
 from tests.system.case import Node, Scene, SharedSceneTestCase, SystemTestCase, pico, run
-from tests.system.http_client import Client, request_bytes
+from tests.system.http_client import Client, fetch, request_bytes
+from tests.system.network import Host
 from tests.system.pattern import pattern
-from tests.system.processes import MIB, ROOT, Program, eventually, free_port
+from tests.system.processes import MIB, PICO, ROOT, Program, eventually, free_port
 from tests.system.services import HTTPService, WebSocketEcho
 from tests.system.test_nginx import NGINX
+
+#: Names are those of a file, and /run is nobody else's.
+_INSIDE = 'mount --bind "$0" /etc/hosts; mount -t tmpfs none /run; exec "$@"'
 
 _SECRET = "a-secret-of-this-cluster-long-and-random"
 
@@ -206,6 +213,58 @@ class LoadBalancerTests(SharedSceneTestCase):
         self.assertEqual(set(statuses), {200})
         left = self.nodes[1:]
         eventually(lambda: sum(node.tunnels("e") for node in left) == 2, "both tunnels to be there again")
+
+
+class SessionTests(SystemTestCase):
+    """
+    What Compose would start, on a host each, under the names that the file gives them. The load balancer has the very
+    file.
+    """
+
+    if NGINX is None:
+        skip = "needs nginx"
+
+    def start(self, name: str, command: Sequence[str], *, on: Host) -> Program:
+        """
+        Start a service with its variables, where names lead to hosts and /run is its own.
+        """
+        service = services()[name]
+        inside = ["unshare", "--mount", "sh", "-ec", _INSIDE, str(self.scene.directory / "hosts"), *command]
+        given = environment(service) if "environment" in service else {}
+        return self.scene.start(name, on.command(inside), environment=given)
+
+    def test_session(self) -> None:
+        """
+        The nodes find each other by their names and secret, the sample is served by all of them, and asked for by its
+        name through nginx.
+        """
+        network = self.scene.network()
+        hosts = {name: network.host() for name in ("pico-1", "pico-2", "pico-3", "nginx", "sample")}
+        for host in hosts.values():
+            # As Docker's networks have one; from it a node learns which of its addresses others can reach.
+            self.assertEqual(run(host.command(["ip", "route", "add", "default", "via", network.gateway])).returncode, 0)
+        names = "".join(f"{host.address} {name}\n" for name, host in hosts.items())
+        (self.scene.directory / "hosts").write_text(f"127.0.0.1 localhost\n{names}")
+        nodes = [self.start(f"pico-{number}", [*PICO, "server"], on=hosts[f"pico-{number}"]) for number in (1, 2, 3)]
+        for node in nodes:
+            node.wait_for_log("ready: proxy :8000, upstream :8001, admin :8002, gossip :8003")
+        assert NGINX is not None
+        balancer = hosts["nginx"]
+        command = [NGINX, "-e", "stderr", "-c", str(DEMO / "nginx.conf"), "-g", "daemon off;"]
+        self.start("nginx", command, on=balancer)
+        for name in ("sample", "agent"):
+            words = strings(services()[name]["command"])
+            program = [sys.executable, "-m", "pico.demo.service"] if name == "sample" else list(PICO)
+            self.start(name, [*program, *words], on=hosts["sample"])
+        for _ in nodes:
+            eventually(
+                lambda: fetch(8000, at=balancer.address, endpoint="sample").status == 200, "the sample through nginx"
+            )
+        url = f"--server.url=http://{balancer.address}:8002"
+        said = eventually(lambda: pico("status", "cluster", "nodes", url).stdout, "an answer")
+        self.assertEqual(re.findall(r"^- id: (pico-\d-)", said, re.MULTILINE), ["pico-1-", "pico-2-", "pico-3-"])
+        agent = f"--server.url=http://{hosts['sample'].address}:5000"
+        eventually(lambda: pico("health", "--ready", agent).returncode == 0, "the agent to be ready")
 
 
 class PrometheusTests(SystemTestCase):
