@@ -113,3 +113,24 @@ class Load:
     def _note(self, what: str) -> None:
         self.wrong.append(what)
         self.moments.append(time.monotonic())
+
+
+def under_load(plan: Callable[[], Awaitable[None]], *loads: Load) -> None:
+    """
+    Run all loads while a plan runs.
+    """
+
+    async def run() -> None:
+        ended = asyncio.Event()
+
+        async def wait() -> None:
+            await ended.wait()
+
+        running = [asyncio.create_task(load.run(wait, at_least=0)) for load in loads]
+        try:
+            await plan()
+        finally:
+            ended.set()
+            await asyncio.gather(*running)
+
+    asyncio.run(run())

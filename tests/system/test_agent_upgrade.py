@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 
 from tests.system.case import Node, SystemTestCase
-from tests.system.load import Load
+from tests.system.load import Load, under_load
 from tests.system.processes import Program, eventually, free_port
 from tests.system.services import HTTPService
 
@@ -80,20 +80,7 @@ class AgentUpgradeTests(SystemTestCase):
                 self.assertEqual(await asyncio.to_thread(old.wait), 0)
             await more()
 
-        async def run() -> None:
-            done = asyncio.Event()
-
-            async def wait() -> None:
-                await done.wait()
-
-            running = [asyncio.create_task(load.run(wait, 0)) for load in loads]
-            try:
-                await plan()
-            finally:
-                done.set()
-                await asyncio.gather(*running)
-
-        asyncio.run(run())
+        under_load(plan, *loads)
         served, wrong = sum(load.served for load in loads), [each for load in loads for each in load.wrong]
         print(f"\n{UPGRADES} upgrades, {connections} tunnels: {served} requests served, {len(wrong)} failed")
         self.assertEqual(wrong, [])

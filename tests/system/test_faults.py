@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from tests.system.case import Node, SystemTestCase
-from tests.system.load import Load
+from tests.system.load import Load, under_load
 from tests.system.network import Host, Network
 from tests.system.processes import PICO, Program, eventually
 from tests.system.services import HTTPService
@@ -93,27 +93,6 @@ class FaultsTestCase(SystemTestCase):
 
 
 ACTIVE = {"n1": "active", "n2": "active", "n3": "active"}
-
-
-def under_load(plan: Callable[[], Awaitable[None]], *loads: Load) -> None:
-    """
-    Run all loads while a plan runs.
-    """
-
-    async def run() -> None:
-        ended = asyncio.Event()
-
-        async def wait() -> None:
-            await ended.wait()
-
-        running = [asyncio.create_task(load.run(wait, at_least=0)) for load in loads]
-        try:
-            await plan()
-        finally:
-            ended.set()
-            await asyncio.gather(*running)
-
-    asyncio.run(run())
 
 
 class DeathTests(FaultsTestCase):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.system.case import Node, SystemTestCase
-from tests.system.load import Load
+from tests.system.load import Load, under_load
 from tests.system.processes import DEADLINE, PICO, eventually, free_port
 from tests.system.services import HTTPService
 
@@ -70,20 +70,7 @@ class RebalanceTests(SystemTestCase):
             )
             await asyncio.gather(*(load.until(20) for load in loads))
 
-        async def run() -> None:
-            done = asyncio.Event()
-
-            async def wait() -> None:
-                await done.wait()
-
-            running = [asyncio.create_task(load.run(wait, 0)) for load in loads]
-            try:
-                await plan()
-            finally:
-                done.set()
-                await asyncio.gather(*running)
-
-        asyncio.run(run())
+        under_load(plan, *loads)
         wrong = [each for load in loads for each in load.wrong]
         shed = first.metrics()["pico_upstreams_shed_total"]
         print(f"\n{shed:.0f} tunnels moved; {sum(load.served for load in loads)} requests served, {len(wrong)} failed")
