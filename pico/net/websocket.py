@@ -3,8 +3,8 @@ A byte stream in WebSocket messages, as a transport for one protocol.
 
 It stands between a connection whose upgrade is done and the protocol above, and is small, since there
 may be very many. Back-pressure passes through it in both directions. It ends the stream with a Close frame that says
-that this end goes away, and with the end of the connection right behind it; it takes the peer's Close frame for an end
-like any other.
+that this end goes away, and with the end of the connection right behind it. The peer's Close frame is an end in good
+order, whatever becomes of the connection behind it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IConsumer, IProducer, IProtocol, IPushProducer, ITransport
 from twisted.python.failure import Failure
 from zope.interface import classImplements
 
-from pico.errors import RemoteProtocolError
 from pico.net.transport import StreamTransport
 from pico.wire.websocket.events import Bytes, Event, Failed
 from pico.wire.websocket.stream import ByteStream
@@ -24,12 +24,17 @@ from pico.wire.websocket.stream import ByteStream
 #: The close code of an end that goes away (RFC 6455 section 7.4.1).
 _GOING_AWAY = 1001
 
+#: The close codes of a peer that has ended the stream as it should. Its process may be gone before it has read what was
+#: still on its way to it, so that the connection itself looks broken.
+_IN_ORDER = (1000, _GOING_AWAY)
+
 
 class WebSocketTransport:
     """
     The protocol of a connection, and the transport of the protocol above.
 
-    ``upper.connectionLost`` is called once, when the connection is gone. If the peer broke the protocol,
+    ``upper.connectionLost`` is called once, when the connection is gone, with ``ConnectionDone`` as its reason if the
+    peer had said that it closes. If the peer broke the protocol,
     its reason is the :class:`pico.errors.RemoteProtocolError`; the peer has been told by a Close frame,
     and the connection closes once that is sent. A peer that does not read holds this up until somebody
     calls ``abortConnection``.
@@ -38,7 +43,7 @@ class WebSocketTransport:
     :ivar transport: the connection.
     """
 
-    __slots__ = ("_error", "_held", "_open", "_stream", "_upper", "transport")
+    __slots__ = ("_end", "_held", "_open", "_stream", "_upper", "transport")
 
     transport: StreamTransport
 
@@ -49,7 +54,8 @@ class WebSocketTransport:
         self._open = True
         #: What came together with that at which the protocol above paused; None while it does not.
         self._held: list[Event] | None = None
-        self._error: RemoteProtocolError | None = None
+        #: How the stream has ended, if it was not by the end of the connection.
+        self._end: Exception | None = None
 
     # The connection's side
 
@@ -81,7 +87,7 @@ class WebSocketTransport:
         The connection is gone, and so is the stream.
         """
         self._open = False
-        self._upper.connectionLost(reason if self._error is None else Failure(self._error))
+        self._upper.connectionLost(reason if self._end is None else Failure(self._end))
 
     # The protocol's side
 
@@ -179,7 +185,9 @@ class WebSocketTransport:
             else:
                 self._open = False
                 if isinstance(event, Failed):
-                    self._error = event.error
+                    self._end = event.error
+                elif event.code in _IN_ORDER:
+                    self._end = ConnectionDone()
                 self._close()
 
     def _close(self) -> None:

@@ -331,6 +331,24 @@ class WebSocketTransportTests(SynchronousTestCase):
         self.assertEqual((self.agent.received, self.agent.lost), (b"hi", ConnectionDone))
         self.assertEqual((peer.received[:2], peer.read_ends), (b"\x88\x82", 1))
 
+    def test_reset_behind_close_frame(self) -> None:
+        """
+        A peer whose process is gone right behind its Close frame has ended in good order, too: what was still on its
+        way to it resets the connection.
+        """
+        self.pipe = MemoryPipe()
+        self.agent = Talker()
+        side, peer = WebSocketTransport(self.agent, ByteStream(Side.CLIENT, masks=urandom)), RecordingProtocol()
+        self.pipe.connect(side, peer)
+        self.pipe.right.pauseProducing()
+        self.agent.transport.write(bytes(10_000_000))
+        self.pipe.right.write(CLOSE_1000)
+        self.pipe.pump()
+        self.assertEqual(self.agent.reasons, [])
+        self.pipe.right.abortConnection()
+        self.pipe.pump()
+        self.assertEqual([reason.type for reason in self.agent.reasons], [ConnectionDone])
+
     def test_faults(self) -> None:
         """
         A peer that breaks the protocol is told by a Close frame and disconnected; what came before is
