@@ -33,6 +33,7 @@ def watch_links(metrics: Metrics, port: LinkPort, remotes: Remotes) -> None:
         yield [((refusal.name.lower(),), number) for refusal, number in port.count.refused.items()]
         yield [((), received)]
         yield [((), sent)]
+        yield [((node,), number.value) for node, number in remotes.requests.items()]
 
     metrics.group(
         [
@@ -69,6 +70,12 @@ def watch_links(metrics: Metrics, port: LinkPort, remotes: Remotes) -> None:
             ),
             Description(
                 "pico_cluster_link_bytes_sent_total", Kind.COUNTER, "Bytes from tunnels of this node to other nodes."
+            ),
+            Description(
+                "pico_upstreams_remote_requests_total",
+                Kind.COUNTER,
+                "Requests that went to another node with tunnels of their endpoint, each time that they did.",
+                ("node_id",),
             ),
         ],
         lambda: list(read()),

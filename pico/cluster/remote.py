@@ -19,6 +19,7 @@ from pico.cluster.members import Holder, Members
 from pico.cluster.opening import Opening
 from pico.errors import TunnelError
 from pico.interfaces import IUpstream
+from pico.metrics import OTHER, Number
 from pico.names import EndpointKey, NodeId
 from pico.net.deadlines import Deadline, Deadlines
 from pico.net.http.client import HTTPClientProtocol
@@ -39,6 +40,9 @@ from pico.wire.preamble import (
 
 #: Seconds for which others are preferred after something could not serve a request.
 AVOID: Final = 1.0
+
+#: Nodes that have a number of their own, dead ones among them: an id is often used by one life only.
+MAX_NODES: Final = 256
 
 #: Seconds between two looks at what is not used any more.
 SWEEP: Final = 60.0
@@ -66,6 +70,7 @@ class RemoteUpstream:
         "_former",
         "_former_until",
         "_on_answer",
+        "_requests",
         "_supply",
         "holder",
         "key",
@@ -84,9 +89,11 @@ class RemoteUpstream:
         deadlines: Deadlines,
         settings: SupplySettings,
         on_answer: Callable[[Verdict], None],
+        requests: Number,
     ) -> None:
         """
         :param on_answer: called with each verdict of the node.
+        :param requests: counts those that are sent to the node, whatever their endpoints.
         """
         self._avoid_until = 0.0
         #: The tunnel of the stream that was given back last and cannot be used again; see :meth:`failed`.
@@ -98,6 +105,7 @@ class RemoteUpstream:
         self._former = 0
         self._former_until = 0.0
         self._on_answer = on_answer
+        self._requests = requests
         self._supply = StreamSupply(self, cache=cache, clock=clock, deadlines=deadlines, settings=settings)
         self.holder = holder
         self.key = key
@@ -184,6 +192,7 @@ class RemoteUpstream:
         """
         # Who gets none now, or whose wait is ended, blames no tunnel: see also refusal, link_failed and close.
         self._blamed = 0
+        self._requests.value += 1.0
         self._supply.acquire(exchange, fresh)
 
     def cancel(self, exchange: Acquirer) -> None:
@@ -361,6 +370,8 @@ class Remotes:
         #: Which are still to be looked at in this sweep.
         self._to_sweep: list[EndpointKey] = []
         self._turn = turn
+        #: Requests that went to other nodes, by their ids; those of one too many are counted together.
+        self.requests: dict[str, Number] = {}
         #: Streams that nodes were asked for, by what they said.
         self.answers: dict[Verdict, int] = dict.fromkeys(Verdict, 0)
 
@@ -459,7 +470,17 @@ class Remotes:
             deadlines=self._deadlines,
             settings=self._supply_settings,
             on_answer=self._answered,
+            requests=self._count_of(holder.peer.id),
         )
+
+    def _count_of(self, node: NodeId) -> Number:
+        name = str(node)
+        if name not in self.requests and len(self.requests) >= MAX_NODES:
+            name = OTHER
+        count = self.requests.get(name)
+        if count is None:
+            count = self.requests[name] = Number()
+        return count
 
     def _link(self, holder: Holder) -> Link:
         peer = holder.peer

@@ -12,7 +12,7 @@ import attrs
 from pico.cluster.greeting import Identification, NodeDialer
 from pico.cluster.link import LinkSettings
 from pico.cluster.members import Holder
-from pico.cluster.remote import SLICE, Remotes, RemoteUpstream
+from pico.cluster.remote import MAX_NODES, SLICE, Remotes, RemoteUpstream
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId
 from pico.net.http.client import HTTPClientProtocol
 from pico.net.http.gateway import FailureKind
@@ -343,6 +343,22 @@ class RemotesTests(RemotesTestCase):
         self.scene.network.advance(60 + 600 + 120)
         self.assertEqual(list(self.remotes.links), [])
         self.assertIsNot(self.remotes.of(E)[0], upstream)
+
+    def test_counted(self) -> None:
+        """
+        Requests are counted by node, also when everything else about it is forgotten; of too many nodes together.
+        """
+        (upstream,) = self.hold(self.holder())
+        self.ask(upstream)
+        self.answer()
+        self.scene.network.advance(60 + 600 + 120)
+        self.assertEqual(list(self.remotes.links), [])
+        self.ask(self.remotes.of(E)[0])
+        self.answer()
+        self.assertEqual({node: number.value for node, number in self.remotes.requests.items()}, {"b": 2.0})
+        for number in range(MAX_NODES + 5):
+            self.hold(Holder(Peer(NodeId(f"n{number}"), 1), "nowhere", 1))
+        self.assertEqual((len(self.remotes.requests), "other" in self.remotes.requests), (MAX_NODES + 1, True))
 
     def test_swept_in_slices(self) -> None:
         """

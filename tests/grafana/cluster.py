@@ -147,6 +147,15 @@ _LOAD = (
         ('pico_upstreams_connected_upstreams{instance=~"$node"}', "{{instance}}"),
     ),
     lines(
+        "Requests to other nodes",
+        "By the node that has the tunnels. Normal where agents and clients meet different nodes.",
+        (
+            'sum by (node_id) (rate(pico_upstreams_remote_requests_total{instance=~"$node"}[$__rate_interval]))',
+            "to {{node_id}}",
+        ),
+        unit="reqps",
+    ),
+    lines(
         "Nodes that drain",
         "1 while a node sends agents and clients away: it is about to stop, or was told to by pico drain.",
         ('pico_node_leaving{instance=~"$node"}', "{{instance}}"),

@@ -57,6 +57,7 @@ class RequestTests(LinksTestCase):
         self.world.network.pump()
         self.assertEqual([client.body for client in clients], [b"hello"] * 50)
         self.assertEqual(self.world.number_at("a", 'pico_cluster_links{direction="out"}'), 1)
+        self.assertEqual(self.world.number_at("a", 'pico_upstreams_remote_requests_total{node_id="b"}'), 50)
 
     def test_nobody_knows(self) -> None:
         """
