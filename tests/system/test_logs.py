@@ -387,6 +387,7 @@ class TwistdTests(SystemTestCase):
         path = self.scene.directory / "node.log"
         ports = {name: free_port() for name in ("proxy", "upstream", "admin")}
         settings = {f"{name}.bind_addr": f"127.0.0.1:{port}" for name, port in ports.items()}
+        settings["cluster.gossip.bind_addr"] = "127.0.0.1:0"
         program = self.scene.start("node", [*TWISTD, *flags({**settings, "log.path": path})])
         eventually(lambda: fetch(ports["admin"], "/ready").status == 200, "the node to be ready")
         eventually(lambda: " info  server: " in path.read_text(), "the line that says so")
@@ -407,7 +408,7 @@ class TwistdTests(SystemTestCase):
         directory.mkdir()
         other.mkdir()
         port, pid = free_port(), directory / "pid"
-        settings = {"proxy.bind_addr": "127.0.0.1:0", "upstream.bind_addr": "127.0.0.1:0"}
+        settings = {f"{name}.bind_addr": "127.0.0.1:0" for name in ("proxy", "upstream", "cluster.gossip")}
         program = self.scene.start(
             "twistd",
             [
@@ -444,6 +445,7 @@ class TwistdTests(SystemTestCase):
             with self.subTest(options):
                 ports = {name: free_port() for name in ("proxy", "upstream", "admin")}
                 binds = {f"{name}.bind_addr": f"127.0.0.1:{port}" for name, port in ports.items()}
+                binds["cluster.gossip.bind_addr"] = "127.0.0.1:0"
                 command = [*TWISTD[:-1], *options, TWISTD[-1], *flags({**binds, **settings})]
                 program = self.scene.start("node", command)
                 eventually(lambda: fetch(ports["admin"], "/ready").status == 200, "the node to be ready")  # noqa: B023
