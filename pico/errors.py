@@ -61,9 +61,3 @@ class TunnelBusy(TunnelError):
     """
     A tunnel takes no further stream until its other end has accepted some of those that wait.
     """
-
-
-class UpstreamUnavailable(PicoError):
-    """
-    Nothing serves an endpoint, or what served it could not be reached.
-    """

@@ -45,9 +45,6 @@ _SALT = b"gossip datagrams 1"
 #: Stands for a receiver that is not known yet.
 NOBODY = bytes(TOKEN_SIZE)
 
-#: The last datagram that a life may send: at ten thousand a second that is in 800 years.
-MAX_COUNTER = 2**48 - 1
-
 
 class _Cipher(Protocol):
     def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes: ...
@@ -133,6 +130,7 @@ class Sealer:
 
         :param receiver: a token, or :data:`NOBODY`.
         """
+        # 48 bits last for 800 years at ten thousand a second; packing one more would raise, not repeat a nonce.
         self.counter = counter = self.counter + 1
         head = _ENVELOPE.pack(self._form, self._token, receiver, counter >> 32, counter & 0xFFFFFFFF)
         return head + self._cipher.encrypt(_nonce(counter), sections, head)

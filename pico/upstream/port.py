@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
 
 import attrs
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime
 from twisted.logger import Logger
@@ -494,11 +493,3 @@ def _status_of(upstream: TunnelUpstream, now: float) -> TunnelStatus:
         bytes_sent=upstream.bytes_sent,
         rtt=session.rtt if session is not None else None,
     )
-
-
-def _peer_text(address: IAddress) -> str:
-    if isinstance(address, IPv6Address):
-        return f"[{address.host}]:{address.port}"
-    if isinstance(address, IPv4Address):
-        return f"{address.host}:{address.port}"
-    return str(address)
