@@ -63,7 +63,7 @@ class Orders:
         """
         Say why somebody may not give orders; nothing if he may.
         """
-        own = self._view.nodes()[0].id
+        own = self._view.id
         if question.header("origin"):
             return error_page(http.FORBIDDEN, "not permitted", f"node {own} takes no orders from pages of a browser")
         if any(question.header(name) for name in _FOR_OTHERS):
@@ -95,5 +95,6 @@ class Orders:
             changed = order()
         except PicoError as error:
             return error_page(http.CONFLICT, "too late", str(error))
-        node = self._view.nodes()[0]
+        node = self._view.node(self._view.id)
+        assert node is not None  # a node knows itself
         return json_page({"id": node.id, "status": node.status, "changed": changed, "upstreams": node.upstreams})

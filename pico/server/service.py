@@ -242,6 +242,8 @@ class NodeService(Service):
         self._drain_delay = drain_delay
         self._grace_period = grace_period
         self._life = _Life.NEW
+        #: Whether other nodes hear of what is served here, or there are none to be looked for.
+        self._joined = False
         #: When the drain began that is under way.
         self._told_at = 0.0
         self._starting: Deferred[None] | None = None
@@ -312,8 +314,8 @@ class NodeService(Service):
             self.membership.say(Fact.VERSION, __version__)
         if self._proxy.host is not None:
             self._tell_proxy()
-        if self.membership is not None and self.membership.seeks:
-            self._upstream_port.hold()
+        self._joined = self.membership is None or not self.membership.seeks
+        self._admit()
         self._starting = Deferred.fromCoroutine(self._begin())
         background(self._starting, _log, "the node's start")
 
@@ -366,7 +368,7 @@ class NodeService(Service):
         self.view.leaving = False
         if self.membership is not None:
             self.membership.staying()
-        self._upstream_port.resume()
+        self._admit()
         self._proxy_port.resume()
         _log.info("the drain was taken back by order")
         return True
@@ -378,8 +380,9 @@ class NodeService(Service):
             if self.membership is not None:
                 self.membership.when_replaced().addCallback(self._fail)
                 await self.membership.join()
+                self._joined = True
                 if not self.view.leaving:
-                    self._upstream_port.resume()
+                    self._admit()
             if self._proxy.inherited:
                 await self._settle()
             if self._opens_late:
@@ -389,6 +392,15 @@ class NodeService(Service):
             return
         self._tell_proxy()
         self._take_clients()
+
+    def _admit(self) -> None:
+        """
+        Take agents, or have them wait until other nodes can be told of them.
+        """
+        if self._joined:
+            self._upstream_port.resume()
+        else:
+            self._upstream_port.hold()
 
     def _tell_proxy(self) -> None:
         """

@@ -155,6 +155,21 @@ class JoinTests(ClusterTestCase):
         self.assertEqual(self.body_at("a"), (200, b"hello"))
         agent.stopService()
 
+    def test_drain_taken_back_meanwhile(self) -> None:
+        """
+        A drain that is taken back before it has joined does not let agents in early.
+        """
+        node = self.world.start("b", "a")
+        node.service.drain()
+        node.service.undrain()
+        agent = self.world.agent_at("b", Service())
+        self.advance(5)
+        self.assertEqual(node.service.view.upstream_endpoints(), {})
+        self.world.start("a")
+        self.advance(15)
+        self.assertEqual(node.service.view.upstream_endpoints(), {"e": 1})
+        agent.stopService()
+
     def test_drained_meanwhile(self) -> None:
         """
         Nor does it then, if it was drained meanwhile; and it is not ready.

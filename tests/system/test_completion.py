@@ -90,8 +90,7 @@ class TerminalTests(SystemTestCase):
         :param equals: what the shell puts between a flag and its value.
         """
         program = shutil.which(name)
-        if program is None:
-            return
+        assert program is not None, f"there is no {name}: apt-get install {name}"
         directory = self.scene.directory
         (directory / "example.yaml").touch()
         result = pico("completion", name)

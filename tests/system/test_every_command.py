@@ -356,10 +356,10 @@ class EveryCommandTests(SharedSceneTestCase):
         """
         What is measured over two nodes goes over the link between them.
         """
-        if shutil.which("wrk"):
-            result = run([*PICO, "bench", "nginx", "--quick", "--only=nodes"], timeout=300)
-            self.assertIn("Pico, two nodes", result.stdout, result.stderr)
-            self.assertNotIn("crossed the link", result.stdout)
+        self.assertIsNotNone(shutil.which("wrk"), "there is no wrk: apt-get install wrk")
+        result = run([*PICO, "bench", "nginx", "--quick", "--only=nodes"], timeout=300)
+        self.assertIn("Pico, two nodes", result.stdout, result.stderr)
+        self.assertNotIn("crossed the link", result.stdout)
 
 
 class TerminalTests(SystemTestCase):
