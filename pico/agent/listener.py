@@ -198,7 +198,7 @@ class AgentListener:
         """
         return self._backend
 
-    def reroute(self, exchange: Exchange, failed: Backend) -> Backend | None:
+    def reroute(self, exchange: Exchange, failed: Backend, kind: FailureKind, unprocessed: bool) -> Backend | None:
         """
         There is no other.
         """

@@ -32,7 +32,7 @@ from twisted.logger import Logger
 from pico.cluster.greeting import Identification, LinkError, NodeDialer
 from pico.cluster.publish import LOOK, Publication
 from pico.cluster.schema import ACTIVE, LEAVING, Fact
-from pico.cluster.table import MemberTable
+from pico.cluster.table import MemberTable, News
 from pico.errors import ConfigError, PicoError
 from pico.gossip.events import (
     BecameReachable,
@@ -141,6 +141,7 @@ class Membership:
         random: Random,
         on_end_of_life: Callable[[NodeId, int], object],
         on_unreachable: Callable[[NodeId, int], object],
+        on_news: Callable[[News], object] = lambda _: None,
         find_host: Callable[[str], str] = own_host,
     ) -> None:
         """
@@ -150,6 +151,7 @@ class Membership:
         :param random: must be unpredictable.
         :param on_end_of_life: called with a node's id and a generation: no life of it below that goes on.
         :param on_unreachable: called with a node's id and the generation of its life that does not answer gossip.
+        :param on_news: called with what has changed for those who look for an endpoint.
         :param find_host: finds the address of this machine by which others reach what is bound to all of them; nothing
             if there is none.
         :raises ConfigError: the node's id cannot be told others, or a seed cannot be read.
@@ -172,6 +174,7 @@ class Membership:
         self._random = random
         self._on_end_of_life = on_end_of_life
         self._on_unreachable = on_unreachable
+        self._on_news = on_news
         self._find_host = find_host
         self._address = ("", 0)
         self._port: IListeningPort | None = None
@@ -436,9 +439,10 @@ class Membership:
         )
 
     def _heard(self, events: Sequence[Event]) -> None:
-        self.table.take(events)
+        news = self.table.take(events)
         for event in events:
             self._note(event)
+        self._on_news(news)
 
     def _note(self, event: Event) -> None:
         if isinstance(event, Joined):

@@ -45,6 +45,19 @@ class _Reach(enum.Enum):
     LEFT = "left"
 
 
+@attrs.frozen
+class News:
+    """
+    What has changed for those who look for an endpoint.
+
+    :ivar served: endpoints that a node serves from now on, or says again that it does.
+    :ivar lost: endpoints that a node serves no more; others may.
+    """
+
+    served: list[EndpointKey] = attrs.field(factory=list)
+    lost: list[EndpointKey] = attrs.field(factory=list)
+
+
 @attrs.define(eq=False)
 class Entry:
     """
@@ -147,25 +160,27 @@ class MemberTable:
 
     # Gossip's news
 
-    def take(self, events: Iterable[Event]) -> None:
+    def take(self, events: Iterable[Event]) -> News:
         """
         Learn what gossip has to tell.
         """
+        news = News()
         for event in events:
             if isinstance(event, Joined):
-                self._joined(event.peer)
+                self._joined(event.peer, news)
             elif isinstance(event, Removed):
-                self._removed(event.peer)
+                self._removed(event.peer, news)
             elif isinstance(event, Changed):
                 entry = self._find(event.peer)
                 if entry is not None:
-                    self._changed(entry, event.changes)
+                    self._changed(entry, event.changes, news)
             elif isinstance(event, Left):
-                self._reached(event.peer, _Reach.LEFT)
+                self._reached(event.peer, _Reach.LEFT, news)
             elif isinstance(event, BecameUnreachable):
-                self._reached(event.peer, _Reach.UNREACHABLE)
+                self._reached(event.peer, _Reach.UNREACHABLE, news)
             elif isinstance(event, BecameReachable):
-                self._reached(event.peer, _Reach.HERE)
+                self._reached(event.peer, _Reach.HERE, news)
+        return news
 
     # Inside
 
@@ -174,34 +189,39 @@ class MemberTable:
         entry = self._entries.get(NodeId(member.id))
         return entry if entry is not None and entry.peer.generation == member.life.generation else None
 
-    def _joined(self, member: Member) -> None:
+    def _joined(self, member: Member, news: News) -> None:
         node = NodeId(member.id)
         former = self._entries.pop(node, None)
         if former is not None:
-            self._drop_all(former)
+            self._drop_all(former, news)
         host, port = member.life.address
         self._entries[node] = Entry(Peer(node, member.life.generation), host, port)
 
-    def _removed(self, member: Member) -> None:
+    def _removed(self, member: Member, news: News) -> None:
         entry = self._find(member)
         if entry is not None:
             del self._entries[entry.peer.id]
-            self._drop_all(entry)
+            self._drop_all(entry, news)
 
-    def _reached(self, member: Member, reach: _Reach) -> None:
+    def _reached(self, member: Member, reach: _Reach, news: News) -> None:
         entry = self._find(member)
         if entry is not None and entry._reach is not reach:
+            served = entry.serves
             entry._reach = reach
             self._forget_holders(entry)
+            if served:
+                news.lost.extend(entry._served)
+            elif entry.serves:
+                news.served.extend(entry._served)
 
-    def _changed(self, entry: Entry, changes: Sequence[Change]) -> None:
+    def _changed(self, entry: Entry, changes: Sequence[Change], news: News) -> None:
         for name, value in changes:
             try:
                 key = read_key(name)
                 if isinstance(key, Fact):
                     self._said(entry, key, read_fact(value) if value is not None else None)
                 else:
-                    self._serves(entry, key, read_served(value) if value is not None else None)
+                    self._serves(entry, key, read_served(value) if value is not None else None, news)
             except UnknownKey:
                 self.skipped += 1
 
@@ -213,9 +233,15 @@ class MemberTable:
         if fact is Fact.STATUS:
             self._forget_holders(entry)
 
-    def _serves(self, entry: Entry, key: EndpointKey, served: Served | None) -> None:
-        # Gossip publishes old keys anew from time to time.
+    def _serves(self, entry: Entry, key: EndpointKey, served: Served | None, news: News) -> None:
         former = entry._served.get(key)
+        if entry.serves:
+            # Also when it says what was known: it may have lost a tunnel and got one since it said so last.
+            if served is not None:
+                news.served.append(key)
+            elif former is not None:
+                news.lost.append(key)
+        # Gossip publishes old keys anew from time to time.
         if former == served:
             return
         entry.upstreams += (served.upstreams if served is not None else 0) - (former.upstreams if former else 0)
@@ -227,7 +253,9 @@ class MemberTable:
             del entry._served[key]
             self._drop(entry, key)
 
-    def _drop_all(self, entry: Entry) -> None:
+    def _drop_all(self, entry: Entry, news: News) -> None:
+        if entry.serves:
+            news.lost.extend(entry._served)
         for key in entry._served:
             self._drop(entry, key)
         entry._served.clear()

@@ -62,6 +62,14 @@ class Proxy(msgspec.Struct, frozen=True, kw_only=True):
     retry_buffer: Annotated[int, Setting(Kind.SIZE, "Request body kept so that the request can be sent again.")] = (
         65_536
     )
+    wait_for_upstream: Annotated[
+        float,
+        Setting(
+            Kind.DURATION,
+            "How long requests wait for an endpoint after it has lost its last upstream; 0 for no wait.",
+        ),
+    ] = 1.0
+    max_waiting: Annotated[int, Setting(Kind.COUNT, "Requests that wait so at a time; more get 502 at once.")] = 1024
     trusted_proxies: Annotated[
         tuple[str, ...],
         Setting(Kind.NETWORKS, "Addresses and networks of proxies in front, whose X-Forwarded-* is believed."),

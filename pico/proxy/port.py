@@ -32,6 +32,7 @@ from pico.proxy.headers import Fate, request_lines
 from pico.proxy.record import Recorder
 from pico.proxy.routing import endpoint_of
 from pico.proxy.trust import TrustedProxies
+from pico.proxy.waiting import WaitingRoom
 from pico.wire.http1.events import RequestHead, ResponseHead
 from pico.wire.http1.headers import HeaderCache
 
@@ -121,12 +122,14 @@ class ProxyPort:
         access_log: AccessLog,
         node_id: NodeId,
         ids: RequestIds,
+        room: WaitingRoom,
         secure: bool = False,
     ) -> None:
         """
         :param cache: of headers of requests and responses, tagged by :func:`pico.proxy.headers.fate_of`.
         :param node_id: for the access log.
         :param ids: of requests that came without one.
+        :param room: where requests wait whose endpoint has just lost its last upstream.
         :param secure: whether clients of this port speak TLS.
         """
         self._selector = selector
@@ -140,6 +143,7 @@ class ProxyPort:
         self._access_log = access_log
         self._node_id = node_id
         self._ids = ids
+        self._room = room
         self._secure = secure
         self._servers: set[HTTPServerProtocol] = set()
         self._waiting: list[Deferred[None]] = []
@@ -256,13 +260,16 @@ class ProxyPort:
         exchange.note = key
         upstream = self._choose(key, ())
         if upstream is None:
+            place = self._room.place(exchange, key)
+            if place is not None:
+                return place
             exchange.failure = FailureKind.NO_BACKEND
             return self.failure(exchange, FailureKind.NO_BACKEND)
         return upstream
 
-    def reroute(self, exchange: Exchange, failed: Backend) -> Backend | None:
+    def reroute(self, exchange: Exchange, failed: Backend, kind: FailureKind, unprocessed: bool) -> Backend | None:
         """
-        Choose another upstream for the same endpoint.
+        Choose another upstream for the same endpoint, or have the request wait for one.
         """
         key = exchange.note
         if not isinstance(key, EndpointKey):
@@ -271,7 +278,8 @@ class ProxyPort:
         upstream = self._choose(key, exchange.tried)
         if upstream is not None:
             self._recorder.retries.value += 1
-        return upstream
+            return upstream
+        return self._room.place_again(exchange, key, kind) if unprocessed else None
 
     def request_form(self, exchange: Exchange) -> RequestForm:
         """

@@ -13,6 +13,9 @@ from pico.net.http.tally import Tallies
 #: Why requests are refused.
 REFUSALS: Final = ("method", "path", "endpoint", "authorization", "body malformed", "body too large", "body slow")
 
+#: What becomes of requests that wait for an upstream.
+WAITS: Final = ("found", "none", "gone", "full")
+
 
 class Recorder:
     """
@@ -36,6 +39,13 @@ class Recorder:
             "body malformed, body too large, body slow.",
             ["reason"],
             [(reason,) for reason in REFUSALS],
+        )
+        self._waits = metrics.counters(
+            "pico_proxy_waits",
+            "Waits of requests whose endpoint had just lost its last upstream, by outcome: found, none (came in time), "
+            "gone (the client), full (proxy.max_waiting, so that there was no wait).",
+            ["outcome"],
+            [(outcome,) for outcome in WAITS],
         )
         self._malformed = metrics.counters(
             "pico_proxy_malformed_requests", "Bytes that were not a request, by answered status.", ["status"]
@@ -66,6 +76,14 @@ class Recorder:
         :param reason: one of :data:`REFUSALS`.
         """
         self._refusals[(reason,)].value += 1
+
+    def waited(self, outcome: str) -> None:
+        """
+        Count a wait that is over, or could not begin.
+
+        :param outcome: one of :data:`WAITS`.
+        """
+        self._waits[(outcome,)].value += 1
 
     def malformed(self, status: int) -> None:
         """

@@ -27,7 +27,7 @@ from pico.cluster.numbers import watch_links
 from pico.cluster.publish import MAX_PUBLISHED, Publication
 from pico.cluster.remote import Remotes
 from pico.cluster.schema import MAX_FACT
-from pico.cluster.table import MemberTable
+from pico.cluster.table import MemberTable, News
 from pico.config.addresses import Address, parse_address
 from pico.config.nodeid import make_node_id
 from pico.config.server import GOSSIP_PORT, Admin, Proxy, ServerConfig, Upstream
@@ -47,6 +47,7 @@ from pico.proxy.headers import fate_of
 from pico.proxy.port import ProxyPort, ProxySettings
 from pico.proxy.record import Recorder
 from pico.proxy.trust import TrustedProxies
+from pico.proxy.waiting import WaitingRoom, WaitingSettings
 from pico.server.anyone import Anyone
 from pico.server.service import Binding, NodeLinks, NodeService
 from pico.server.view import NodeView
@@ -134,6 +135,14 @@ def make_server(
     def changed(key: EndpointKey, upstreams: int) -> None:
         if membership is not None:
             membership.serves(key, upstreams)
+        if upstreams:
+            room.served([key])
+        else:
+            room.lost([key])
+
+    def heard(news: News) -> None:
+        room.served(news.served)
+        room.lost(news.lost)
 
     registry = Registry(clock, changed)
     table = MemberTable()
@@ -210,6 +219,7 @@ def make_server(
             random=chooser,
             on_end_of_life=remotes.forget,
             on_unreachable=remotes.probe,
+            on_news=heard,
         )
     link_port = LinkPort(
         identification,
@@ -226,6 +236,17 @@ def make_server(
         watch_gossip(metrics, membership.gossip, table, publication, clock)
     selection = SelectorSettings(local_preference=config.cluster.local_preference)
     selector: ISelector = Selector(registry, remotes, clock=clock, settings=selection)
+    recorder = Recorder(metrics)
+    room = WaitingRoom(
+        selector=selector,
+        is_served=lambda key: bool(registry.count(key) or members.holders(key)),
+        has_tunnel=lambda key: bool(registry.count(key)),
+        settings=WaitingSettings(wait=config.proxy.wait_for_upstream, max_waiting=config.proxy.max_waiting),
+        clock=clock,
+        deadlines=deadlines,
+        turn=turn,
+        recorder=recorder,
+    )
     links = NodeLinks(
         Binding(SETTING, _address("cluster.gossip", config.cluster.gossip.bind_addr), "", link_port),
         link_port,
@@ -254,10 +275,16 @@ def make_server(
         cache=cache,
         clock=clock,
         deadlines=deadlines,
-        recorder=Recorder(metrics),
+        recorder=recorder,
         access_log=make_access_log(config.proxy.access_log, config.log, "proxy.access", "proxy."),
         node_id=node_id,
         ids=RequestIds(random.Random()),
+        room=room,
+    )
+    metrics.gauge(
+        "pico_proxy_waiting_requests",
+        "Requests that wait because their endpoint has just lost its last upstream.",
+        lambda: room.waiting,
     )
     metrics.gauge("pico_proxy_connections", "Clients connected to the proxy port.", lambda: proxy_port.connections)
     orders = Orders(

@@ -138,6 +138,46 @@ class HoldersTests(TableTestCase):
             self.assertEqual([holder.leaving for holder in self.table.holders(E)], [status is Status.LEAVING] * serving)
 
 
+class NewsTests(TableTestCase):
+    """
+    What those are told who wait for an endpoint.
+    """
+
+    def test_news(self) -> None:
+        """
+        Who serves something from now on, or says again that it does, and who no more; of those that may be asked.
+        """
+        again = life("a", 2)
+        steps: list[tuple[Event, list[EndpointKey], list[EndpointKey]]] = [
+            (Joined(self.a), [], []),
+            (serves(self.a, "e"), [E], []),
+            (serves(self.a, "e"), [E], []),
+            (serves(self.a, "f", value=b"2 8"), [F], []),
+            (Changed(self.a, [(b"status", b"leaving")]), [], []),
+            (serves(self.a, "e", value=None), [], [E]),
+            (serves(self.a, "e", value=None), [], []),
+            (serves(self.a, "e", "f"), [E, F], []),
+            (BecameUnreachable(self.a), [], [F, E]),
+            (serves(self.a, "f"), [], []),
+            (serves(self.a, "f", value=None), [], []),
+            (Left(self.a), [], []),
+            (BecameReachable(self.a), [E], []),
+            (Joined(again), [], [E]),
+            (serves(again, "f"), [F], []),
+            (Removed(again), [], [F]),
+        ]
+        for event, served, lost in steps:
+            news = self.table.take([event])
+            self.assertEqual((news.served, news.lost), (served, lost), event)
+
+    def test_together(self) -> None:
+        """
+        What is heard in one go is told in one go.
+        """
+        news = self.table.take([Joined(self.a), Joined(self.b), serves(self.b, "f"), serves(self.a, "e", "f")])
+        self.assertEqual((news.served, news.lost), ([F, E, F], []))
+
+
 class TunnelsTests(TableTestCase):
     """
     How many tunnels nodes have.

@@ -123,6 +123,15 @@ _ANSWERS = (
         unit="reqps",
     ),
     lines(
+        "Waiting for an upstream",
+        "Their endpoint has just lost its last one; by what came of it. Those that are found one are not noticed.",
+        (
+            'sum by (outcome) (rate(pico_proxy_waits_total{instance=~"$node"}[$__rate_interval]))',
+            "{{outcome}}, a second",
+        ),
+        ('sum(pico_proxy_waiting_requests{instance=~"$node"})', "waiting now"),
+    ),
+    lines(
         "Refused",
         "Requests that are not for a service, and bytes that are no request: scanners, or a client with a bug.",
         (

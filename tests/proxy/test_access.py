@@ -30,6 +30,7 @@ from pico.server.anyone import Anyone
 from pico.wire.http1.headers import HeaderCache
 from tests.log_events import keep_log_events
 from tests.net.http.support import Peer, Service, World
+from tests.proxy.support import make_room
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -74,8 +75,9 @@ class AccessTests(SynchronousTestCase):
 
     def _port(self, enabled: bool = True, trusted: Sequence[str] = ()) -> ProxyPort:
         settings = AccessLogSettings(redaction=Redaction(Log().redact), enabled=enabled)
+        selector = Selector(self.services)
         return ProxyPort(
-            selector=Selector(self.services),
+            selector=selector,
             verifier=Anyone(),
             settings=ProxySettings(server=ServerSettings()),
             trusted=TrustedProxies(trusted),
@@ -86,6 +88,7 @@ class AccessTests(SynchronousTestCase):
             access_log=AccessLog(settings, "proxy.access"),
             node_id=NodeId("n1"),
             ids=RequestIds(random.Random(1)),
+            room=make_room(selector, self.world.clock, self.world.deadlines),
         )
 
     def _client(self, host: str = "192.0.2.7") -> Peer:

@@ -28,6 +28,7 @@ from pico.proxy.record import Recorder
 from pico.proxy.trust import TrustedProxies
 from pico.testing import MemoryPipe, RecordingProtocol
 from pico.wire.http1.headers import HeaderCache
+from tests.proxy.support import make_room
 
 
 @implementer(ISelector)
@@ -74,6 +75,7 @@ class DecidingTests(SynchronousTestCase):
         """
         self.clock = Clock()
         self.selector = Nothing()
+        deadlines = Deadlines(self.clock)
         self.port = ProxyPort(
             selector=self.selector,
             verifier=ByToken(),
@@ -81,11 +83,12 @@ class DecidingTests(SynchronousTestCase):
             trusted=TrustedProxies(()),
             cache=HeaderCache(fate_of),
             clock=self.clock,
-            deadlines=Deadlines(self.clock),
+            deadlines=deadlines,
             recorder=Recorder(Metrics()),
             access_log=AccessLog(AccessLogSettings(redaction=Redaction(()), enabled=False), "proxy.access"),
             node_id=NodeId("node"),
             ids=RequestIds(random.Random(1)),
+            room=make_room(self.selector, self.clock, deadlines),
         )
 
     def ask(self, target: bytes, *lines: bytes, token: bytes = b"ours") -> tuple[int, str]:

@@ -44,11 +44,13 @@ class Clusters(Places):
     A network with hosts "a", "b", ... that are nodes, which join whom they are told to.
 
     :ivar nodes: the latest of each name.
+    :ivar wait_for_upstream: of nodes that are made from now on, in seconds.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.nodes: dict[str, Node] = {}
+        self.wait_for_upstream = 1.0
         self._lives = 0
 
     def make(
@@ -84,7 +86,7 @@ class Clusters(Places):
         service = make_server(
             ServerConfig(
                 cluster=msgspec.structs.replace(cluster, **settings),
-                proxy=Proxy(advertise_addr=f"{there.address}:{PROXY}"),
+                proxy=Proxy(advertise_addr=f"{there.address}:{PROXY}", wait_for_upstream=self.wait_for_upstream),
                 upstream=upstream or Upstream(),
                 admin=Admin(advertise_addr=f"{there.address}:{ADMIN}"),
             ),

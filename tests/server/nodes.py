@@ -17,7 +17,7 @@ from pico.cluster.accept import AcceptSettings
 from pico.cluster.link import LinkSettings
 from pico.cluster.members import Holder
 from pico.config.agent import AgentConfig, Connect, ListenerConfig
-from pico.config.server import Cluster, ServerConfig, Upstream
+from pico.config.server import Cluster, Proxy, ServerConfig, Upstream
 from pico.interfaces import IVerifier
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId, TenantId
 from pico.net.ports import make_client_endpoint
@@ -201,7 +201,12 @@ class Nodes(Places):
         """
         host = self.network.host(name)
         secrets = tuple(key.decode() for key in keys)
-        config = config or ServerConfig(cluster=Cluster(node_id=name), upstream=upstream or Upstream())
+        config = config or ServerConfig(
+            cluster=Cluster(node_id=name),
+            # Nobody but the test says what is served: nothing comes by itself that could be waited for.
+            proxy=Proxy(wait_for_upstream=0),
+            upstream=upstream or Upstream(),
+        )
         cluster = msgspec.structs.replace(config.cluster, secret_keys=secrets, local_preference=preference)
         config = msgspec.structs.replace(config, cluster=cluster)
         members = StaticMembers()

@@ -351,7 +351,7 @@ class ServeTests(ClusterTestCase):
         What is not served any more is not looked for any more.
         """
         self.agent.stopService()
-        self.advance(0.5)
+        self.advance(1.5)
         self.assertEqual(self.body_at("a"), (502, b""))
         self.assertEqual(self.world.number_at("a", 'pico_cluster_links{direction="out"}'), 0)
 
@@ -433,7 +433,7 @@ class ServeTests(ClusterTestCase):
         self.agent.stopService()
         self.world.kill("c")
         self.world.start("c", "a")
-        self.advance(1)
+        self.advance(2)
         self.assert_knows("a", b="active", c="active")
         self.assertEqual(self.body_at("a"), (502, b""))
         again = Service(b"again")
@@ -537,6 +537,7 @@ class TenantsTests(ClusterTestCase):
         Three nodes: ours is at b, theirs is at c.
         """
         super().setUp()
+        self.world.wait_for_upstream = 0
         for name in "abc":
             self.world.start(name, *(["a"] if name != "a" else []), verifier=ByHeader())
         self.advance(2)

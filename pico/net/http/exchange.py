@@ -310,6 +310,22 @@ class Exchange:
         """
         self._attempt_failed(kind, unprocessed=True, stale=False)
 
+    # The calls of what stands in for a backend until there is one
+
+    def go_to(self, backend: Backend) -> None:
+        """
+        Here it is.
+        """
+        self._send_to(backend, True)
+        if self._client is not None:
+            self._go_on(self._client)
+
+    def give_up(self, kind: FailureKind) -> None:
+        """
+        None has come.
+        """
+        self._fail(kind)
+
     # The client connection's calls
 
     def response_head(self, head: ResponseHead) -> None:
@@ -452,7 +468,7 @@ class Exchange:
         else:
             self.tried.append(failed)
             if len(self.tried) < self._gateway.attempts:
-                target = self._gateway.reroute(self, failed)
+                target = self._gateway.reroute(self, failed, kind, unprocessed)
         if target is None:
             self._fail(kind)
             return

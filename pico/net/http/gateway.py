@@ -161,9 +161,11 @@ class Gateway(Protocol):
         Decide where a new request goes, or answer it.
         """
 
-    def reroute(self, exchange: Exchange, failed: Backend) -> Backend | None:
+    def reroute(self, exchange: Exchange, failed: Backend, kind: FailureKind, unprocessed: bool) -> Backend | None:
         """
         Name another backend after ``failed`` (all that failed are in ``exchange.tried``), or none.
+
+        :param unprocessed: whether it has certainly looked at nothing of the request.
         """
 
     def request_form(self, exchange: Exchange) -> RequestForm:

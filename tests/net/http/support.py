@@ -215,7 +215,7 @@ class World:
             return error_answer(404, "not found")
         return self.services[0]
 
-    def reroute(self, exchange: Exchange, failed: Backend) -> Backend | None:
+    def reroute(self, exchange: Exchange, failed: Backend, kind: FailureKind, unprocessed: bool) -> Backend | None:
         for service in self.services:
             if service not in exchange.tried:
                 return service
