@@ -4,6 +4,9 @@ Requests that wait for an upstream, because their endpoint has just lost its las
 None of them has been sent anywhere, or whoever got it has refused it unread. Of its body no more is taken from the
 client than could be sent again. It goes on as soon as an upstream is known, and is answered if none is by the end of
 the endpoint's time, see :mod:`pico.proxy.lost`. Nothing here is touched by a request whose upstream is there.
+
+Not every upstream is news. A node may lose its tunnel and get another one so fast that others hear of neither, or hear
+of the new one before its refusal of a request comes in. So it is asked again, twice at most.
 """
 
 from __future__ import annotations
@@ -29,6 +32,9 @@ from pico.proxy.record import Recorder
 GONE: Final = frozenset(
     {FailureKind.NO_BACKEND, FailureKind.UNREACHABLE, FailureKind.NODE_UNREACHABLE, FailureKind.LOST}
 )
+
+#: When those who were refused ask again before the end, as a part of the time.
+_AGAIN: Final = 0.3
 
 
 @attrs.frozen
@@ -189,7 +195,7 @@ class WaitingRoom:
     def _enter(self, key: EndpointKey, place: Place) -> None:
         queue = self._queues.get(key)
         if queue is None:
-            queue = self._queues[key] = _Queue(self._deadlines.watch(lambda: self._expired(key)))
+            queue = self._queues[key] = _Queue(self._deadlines.watch(lambda: self._due(key)))
             self._arm(key, queue)
         queue.places[place] = None
         self.waiting += 1
@@ -208,8 +214,11 @@ class WaitingRoom:
 
     def _arm(self, key: EndpointKey, queue: _Queue) -> None:
         now = self._clock.seconds()
+        wait = self._settings.wait
         until = self._lost.until(key, now)
-        queue.deadline.set(until - now if until is not None else self._settings.wait)
+        left = until - now if until is not None else wait
+        early = left - (1 - _AGAIN) * wait
+        queue.deadline.set(early if early > 0 else left)
 
     def _remove(self, key: EndpointKey, queue: _Queue, place: Place) -> None:
         del queue.places[place]
@@ -227,15 +236,16 @@ class WaitingRoom:
 
     def _try(self, key: EndpointKey, place: Place) -> bool:
         """
-        Send a request on, if there is somewhere to send it: also to who has refused it before, as something is new.
+        Send a request on, if there is somewhere to send it; also to who has refused it before, as something is new.
 
         :return: whether it does not wait any more.
         """
         queue = self._queues.get(key)
         if queue is None or place not in queue.places:
             return True
+        choose = self._selector.choose
         # Every upstream is a Backend; the interface, which stands below net, cannot say so.
-        upstream = cast("Backend | None", self._selector.choose(key, ()))
+        upstream = cast("Backend | None", choose(key, place.exchange.tried) or choose(key, ()))
         if upstream is None:
             return False
         self._remove(key, queue, place)
@@ -246,21 +256,17 @@ class WaitingRoom:
         place.exchange.go_to(upstream)
         return True
 
-    def _expired(self, key: EndpointKey) -> None:
+    def _due(self, key: EndpointKey) -> None:
         queue = self._queues[key]
-        if self._lost.until(key, self._clock.seconds()) is not None:
-            # It was there for a moment meanwhile.
-            self._arm(key, queue)
-            return
+        over = self._lost.until(key, self._clock.seconds()) is None
         for place in list(queue.places):
-            # Who refused it may have got a tunnel since, of which gossip told before the refusal arrived. A node that
-            # cannot be reached is another matter: finding out again would take long.
-            if place.kind is not FailureKind.NODE_UNREACHABLE and self._try(key, place):
+            # To find out again that a node cannot be reached would take long.
+            if (place.kind is not FailureKind.NODE_UNREACHABLE and self._try(key, place)) or not over:
                 continue
             self._remove(key, queue, place)
             place.leave()
             self._recorder.waited("none")
             place.exchange.give_up(place.kind)
         if key in self._queues:
-            # Who was sent on is back already.
+            # There is time left, or who was sent on is back already.
             self._arm(key, self._queues[key])
