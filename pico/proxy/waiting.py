@@ -261,7 +261,9 @@ class WaitingRoom:
         over = self._lost.until(key, self._clock.seconds()) is None
         for place in list(queue.places):
             # To find out again that a node cannot be reached would take long.
-            if (place.kind is not FailureKind.NODE_UNREACHABLE and self._try(key, place)) or not over:
+            if place.kind is not FailureKind.NODE_UNREACHABLE and self._try(key, place):
+                continue
+            if not over or place not in queue.places:
                 continue
             self._remove(key, queue, place)
             place.leave()

@@ -430,7 +430,8 @@ class RefusedTests(WaitingTestCase):
         """
         Who is refused since nothing is there any more is served by whoever has it next, whatever the method.
         """
-        for kind in (FailureKind.NO_BACKEND, FailureKind.UNREACHABLE, FailureKind.NODE_UNREACHABLE):
+        kinds = (FailureKind.NO_BACKEND, FailureKind.UNREACHABLE, FailureKind.NODE_UNREACHABLE, FailureKind.LOST)
+        for kind in kinds:
             self.known.services.clear()
             self.serve(down=kind)
             client = self.ask("POST /", "Content-Length: 4", body=b"body")
@@ -438,7 +439,7 @@ class RefusedTests(WaitingTestCase):
             request = self.answer(self.serve())
             self.assertTrue(request.endswith(b"\r\n\r\nbody"), kind)
             self.assertEqual(client.received, OK)
-        self.assertEqual(self.number("pico_proxy_retries_total"), 3)
+        self.assertEqual(self.number("pico_proxy_retries_total"), len(kinds))
 
     def test_found_there(self) -> None:
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
+from pico.net.http.exchange import Exchange
 from pico.net.http.gateway import FailureKind
 from pico.net.http.server import ServerSettings
 from tests.net.http.support import Peer, World, request
@@ -446,6 +447,69 @@ class RetryTests(ExchangeTestCase):
         client = self.world.client()
         self.world.say(client, GET)
         self.assertIn(b"HTTP/1.1 502", client.take())
+        self.finish()
+
+
+class StandInTests(ExchangeTestCase):
+    """
+    A backend that only stands in for one.
+    """
+
+    services = 2
+
+    def begin(self, *lines: bytes, body: bytes = b"") -> Peer:
+        """
+        Send a request to the first service, which has none for it and never will.
+        """
+        self.world.services[0].slow = True
+        client = self.world.client()
+        self.world.say(client, request(*lines, body=body))
+        return client
+
+    def exchange(self) -> Exchange:
+        """
+        Take the request from the stand-in.
+        """
+        self.world.services[0].released += 1
+        return self.world.services[0].waiting.pop()
+
+    def test_go_to(self) -> None:
+        """
+        The request goes to the backend that is named in the end, with all that has come of its body until then.
+        """
+        for method in (b"GET", b"POST"):
+            client = self.begin(method + b" / HTTP/1.1", b"Content-Length: 3", body=b"abc")
+            self.exchange().go_to(self.world.services[1])
+            self.world.pump()
+            self.assertEqual(self.peer(1).take(), method + b" / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc")
+            self.world.say(self.peer(1), OK)
+            self.assertEqual(client.take(), OK)
+            self.assertEqual(self.world.finished_exchanges[-1].tried, [])
+        self.finish()
+
+    def test_go_to_no_use(self) -> None:
+        """
+        If that one cannot be reached the request is sent on as if there had been no other before.
+        """
+        client = self.begin(b"GET / HTTP/1.1")
+        self.world.services[0].slow = False
+        self.world.services[1].down = FailureKind.UNREACHABLE
+        self.exchange().go_to(self.world.services[1])
+        self.world.pump()
+        self.world.say(self.peer(0), OK)
+        self.assertEqual(client.take(), OK)
+        self.finish()
+
+    def test_give_up(self) -> None:
+        """
+        Without one there is an answer, and nothing is tried.
+        """
+        client = self.begin(b"GET / HTTP/1.1")
+        self.exchange().give_up(FailureKind.NO_BACKEND)
+        self.world.pump()
+        self.assertIn(b"no backend", client.take())
+        self.assertEqual(self.world.services[1].acquired, 0)
+        self.assertIs(self.world.finished_exchanges[-1].failure, FailureKind.NO_BACKEND)
         self.finish()
 
 
