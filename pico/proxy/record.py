@@ -14,7 +14,7 @@ from pico.net.http.tally import Tallies
 REFUSALS: Final = ("method", "path", "endpoint", "authorization", "body malformed", "body too large", "body slow")
 
 #: What becomes of requests that wait for an upstream.
-WAITS: Final = ("found", "none", "gone", "full")
+WAITS: Final = ("found", "again", "none", "gone", "full")
 
 
 class Recorder:
@@ -42,8 +42,9 @@ class Recorder:
         )
         self._waits = metrics.counters(
             "pico_proxy_waits",
-            "Waits of requests whose endpoint had just lost its last upstream, by outcome: found, none (came in time), "
-            "gone (the client), full (proxy.max_waiting, so that there was no wait).",
+            "Waits of requests whose endpoint had just lost its last upstream, by outcome: found, again (who had "
+            "refused was asked again), none (came in time), gone (the client), full (proxy.max_waiting, so that "
+            "there was no wait).",
             ["outcome"],
             [(outcome,) for outcome in WAITS],
         )

@@ -173,6 +173,8 @@ class WaitingRoom:
         """
         Somebody serves these endpoints, or says so.
         """
+        if not self._queues and not len(self._lost):
+            return  # as nearly always; and there may be very many
         for key in keys:
             self._lost.served(key)
             if key in self._queues:
@@ -243,17 +245,21 @@ class WaitingRoom:
         queue = self._queues.get(key)
         if queue is None or place not in queue.places:
             return True
-        choose = self._selector.choose
-        # Every upstream is a Backend; the interface, which stands below net, cannot say so.
-        upstream = cast("Backend | None", choose(key, place.exchange.tried) or choose(key, ()))
+        exchange = place.exchange
+        outcome = "found"
+        upstream = self._selector.choose(key, exchange.tried)
+        if upstream is None and exchange.tried:
+            outcome = "again"
+            upstream = self._selector.choose(key, ())
         if upstream is None:
             return False
         self._remove(key, queue, place)
         place.leave()
-        self._recorder.waited("found")
-        if place.exchange.tried:
+        self._recorder.waited(outcome)
+        if exchange.tried:
             self._recorder.retries.value += 1
-        place.exchange.go_to(upstream)
+        # Every upstream is a Backend; the interface, which stands below net, cannot say so.
+        exchange.go_to(cast(Backend, upstream))
         return True
 
     def _due(self, key: EndpointKey) -> None:

@@ -102,11 +102,11 @@ class BoundTests(SynchronousTestCase):
         """
         Of too many the last ones are remembered; one that is lost anew is a last one.
         """
-        known = LostEndpoints(1.0, limit=3)
+        known = LostEndpoints(1.0, limit=4)
         self.lose(known, "abc", 1.0)
         self.lose(known, "a", 1.1)
         self.lose(known, "de", 1.2)
-        self.assertEqual((self.awaited(known, 1.3), len(known)), (["a", "d", "e"], 3))
+        self.assertEqual((self.awaited(known, 1.3), len(known)), (["a", "c", "d", "e"], 4))
 
     def test_forgotten(self) -> None:
         """

@@ -23,11 +23,12 @@ from pico.net.http.server import ServerSettings
 from pico.net.turn import Turn
 from pico.proxy.headers import fate_of
 from pico.proxy.port import ProxyPort, ProxySettings
-from pico.proxy.record import Recorder
+from pico.proxy.record import WAITS, Recorder
 from pico.proxy.trust import TrustedProxies
 from pico.proxy.waiting import WaitingRoom, WaitingSettings
 from pico.server.anyone import Anyone
 from pico.wire.http1.headers import HeaderCache
+from tests.log_events import keep_log_events
 from tests.net.http.support import Peer, Service, World
 from tests.scrape import value_of
 
@@ -65,6 +66,7 @@ class WaitingTestCase(SynchronousTestCase):
         """
         Nothing is served yet.
         """
+        self.log = keep_log_events(self)
         self.world = World()
         self.world.cache = HeaderCache(fate_of)
         self.clock: Clock = self.world.clock
@@ -92,7 +94,7 @@ class WaitingTestCase(SynchronousTestCase):
             clock=self.clock,
             deadlines=self.world.deadlines,
             recorder=recorder,
-            access_log=AccessLog(AccessLogSettings(redaction=Redaction(()), enabled=False), "proxy.access"),
+            access_log=AccessLog(AccessLogSettings(redaction=Redaction(())), "proxy.access"),
             node_id=NodeId("node"),
             ids=RequestIds(random.Random(1)),
             room=self.room,
@@ -174,8 +176,7 @@ class WaitingTestCase(SynchronousTestCase):
         """
         What has become of those who waited.
         """
-        outcomes = ("found", "none", "gone", "full")
-        found = {each: self.number(f'pico_proxy_waits_total{{outcome="{each}"}}') for each in outcomes}
+        found = {each: self.number(f'pico_proxy_waits_total{{outcome="{each}"}}') for each in WAITS}
         return {outcome: count for outcome, count in found.items() if count}
 
     def assert_none(self, client: Peer, error: str = "no available upstreams") -> None:
@@ -220,6 +221,17 @@ class AbsentTests(WaitingTestCase):
         self.assertEqual(
             self.number('pico_proxy_request_latency_seconds_bucket{method="GET",status="200",le="0.5"}'), 0
         )
+
+    def test_record(self) -> None:
+        """
+        The access log has the wait in the request's time, and no further attempt.
+        """
+        self.lose()
+        self.ask()
+        self.world.advance(0.6)
+        self.answer(self.serve())
+        (record,) = self.log.records()
+        self.assertEqual((record.status, record.retries, round(record.seconds, 1)), (200, 0, 0.6))
 
     def test_none(self) -> None:
         """
@@ -440,6 +452,7 @@ class RefusedTests(WaitingTestCase):
             self.assertTrue(request.endswith(b"\r\n\r\nbody"), kind)
             self.assertEqual(client.received, OK)
         self.assertEqual(self.number("pico_proxy_retries_total"), len(kinds))
+        self.assertEqual(self.waits(), {"found": len(kinds)})
 
     def test_found_there(self) -> None:
         """
@@ -468,6 +481,7 @@ class RefusedTests(WaitingTestCase):
             for peer, client in zip(service.peers, clients, strict=True):
                 self.world.say(peer, OK)
                 self.assertEqual(client.received, OK)
+        self.assertEqual(self.waits(), {"again": 6})
 
     def test_none(self) -> None:
         """

@@ -120,6 +120,19 @@ class SuccessorTests(WaitingTestCase):
         for client in (*clients, *self.ask_all()):
             self.assertEqual((client.status, client.error), (502, "no available upstreams"))
 
+    def test_told(self) -> None:
+        """
+        A node that has heard that the endpoint is gone waits as one does that has not.
+        """
+        self.agent.stopService()
+        self.world.network.advance(0.5)
+        self.assertEqual(self.world.holders("a", "e"), ())
+        clients = self.ask_all()
+        self.assertEqual(self.statuses(clients), [0, 0, 0])
+        self.world.agent_at("c", self.service)
+        self.world.network.advance(0.4)
+        self.assertEqual(self.statuses(clients), [200] * 3)
+
     def test_stranger(self) -> None:
         """
         Who asks for another endpoint meanwhile is told at once that it is not there.
