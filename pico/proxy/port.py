@@ -436,7 +436,6 @@ class ProxyPort:
         )
 
 
-@attrs.define(eq=False)
 class _Known:
     """
     What was worked out for a header section that comes again.
@@ -446,10 +445,13 @@ class _Known:
     :ivar endpoint: what the section names; empty when the request's target took part in that.
     """
 
-    peer: str
-    host: bytes | None
-    endpoint: str
-    lines: list[bytes]
+    __slots__ = ("endpoint", "host", "lines", "peer")
+
+    def __init__(self, peer: str, host: bytes | None, endpoint: str, lines: list[bytes]) -> None:
+        self.peer = peer
+        self.host = host
+        self.endpoint = endpoint
+        self.lines = lines
 
 
 @lru_cache(maxsize=4096)

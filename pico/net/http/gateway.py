@@ -11,11 +11,10 @@ import enum
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-import attrs
-
 from pico.net.http.answers import Answer
 from pico.wire.http1.events import RequestHead, ResponseHead
 from pico.wire.http1.headers import Header
+from pico.wire.value import Value
 
 if TYPE_CHECKING:
     from pico.net.http.client import HTTPClientProtocol
@@ -56,16 +55,19 @@ class FailureKind(enum.Enum):
     CLIENT_GONE = "client gone"
 
 
-@attrs.define
-class RequestForm:
+class RequestForm(Value):
     """
     A request as it goes to the backend.
 
     :ivar lines: header lines without framing and connection headers.
     """
 
-    target: bytes
-    lines: list[bytes]
+    __match_args__ = ("target", "lines")
+    __slots__ = __match_args__
+
+    def __init__(self, target: bytes, lines: list[bytes]) -> None:
+        self.target = target
+        self.lines = lines
 
 
 class Acquirer(Protocol):

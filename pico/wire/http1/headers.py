@@ -12,9 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-import attrs
-
 from pico.errors import RemoteProtocolError
+from pico.wire.value import Value
 
 
 class Role(enum.IntEnum):
@@ -41,8 +40,7 @@ _ROLES: Final = {
 }
 
 
-@attrs.define
-class Header:
+class Header(Value):
     """
     One header line.
 
@@ -53,11 +51,15 @@ class Header:
     :ivar tag: what the application makes of the name, see :class:`HeaderCache`.
     """
 
-    name: bytes
-    value: bytes
-    line: bytes
-    role: int
-    tag: int
+    __match_args__ = ("name", "value", "line", "role", "tag")
+    __slots__ = __match_args__
+
+    def __init__(self, name: bytes, value: bytes, line: bytes, role: int, tag: int) -> None:
+        self.name = name
+        self.value = value
+        self.line = line
+        self.role = role
+        self.tag = tag
 
 
 # token ":" OWS field-value OWS. A field value is visible characters, spaces, tabs and obs-text; folding is not in it.
