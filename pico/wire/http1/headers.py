@@ -90,11 +90,13 @@ class Fields:
     """
     The header section of a message, and what of it concerns the message itself.
 
-    Sections that come again are the same object, so it is read only, but for ``note``.
+    Sections that come again are the same object, so it is read only, but for what is remembered in ``length_read`` and
+    ``note``.
 
     :ivar host: the value of Host; ``None`` if there is none, or none that a request may have.
     :ivar host_fault: what is wrong with Host; empty if nothing is. It concerns requests alone.
     :ivar length: the value of Content-Length, unchecked.
+    :ivar length_read: the number that ``length`` is; -1 until somebody has read it.
     :ivar coding: the value of Transfer-Encoding, unchecked.
     :ivar words: the words of Connection in lower case; ``None`` without that header.
     :ivar note: free for the application: what it has worked out from ``headers``.
@@ -102,7 +104,19 @@ class Fields:
         again where the whole does not, so that it is the one to put a note on.
     """
 
-    __slots__ = ("coding", "expect", "headers", "host", "host_fault", "length", "note", "rest", "upgrade", "words")
+    __slots__ = (
+        "coding",
+        "expect",
+        "headers",
+        "host",
+        "host_fault",
+        "length",
+        "length_read",
+        "note",
+        "rest",
+        "upgrade",
+        "words",
+    )
 
     def __init__(self, headers: list[Header]) -> None:
         """
@@ -112,6 +126,7 @@ class Fields:
         self.host: bytes | None = None
         self.host_fault = ""
         self.length: bytes | None = None
+        self.length_read = -1
         self.coding: bytes | None = None
         self.words: frozenset[bytes] | None = None
         self.expect: bytes | None = None
@@ -158,6 +173,7 @@ class Fields:
         fields.host = self.host
         fields.host_fault = self.host_fault
         fields.length = self.length
+        fields.length_read = self.length_read
         fields.coding = self.coding
         fields.words = self.words
         fields.expect = self.expect
