@@ -23,7 +23,7 @@ How it differs from a TCP connection, and where it does not:
 from __future__ import annotations
 
 import enum
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
 from math import inf
@@ -59,7 +59,7 @@ LOW_WATER: Final = 16_384
 DONE: Final = Failure(CONNECTION_DONE)
 
 
-class StreamHost(ABC):
+class StreamHost(metaclass=ABCMeta):
     """
     What a stream needs of its session.
 

@@ -8,7 +8,7 @@ All calls are synchronous and made in the reactor's thread.
 from __future__ import annotations
 
 import enum
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -73,7 +73,7 @@ class RequestForm(Value):
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Requester(ABC):
+class Requester(metaclass=ABCMeta):
     """
     Who has a request carried by a backend: an exchange.
 
@@ -146,7 +146,7 @@ class Requester(ABC):
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Backend(ABC):
+class Backend(metaclass=ABCMeta):
     """
     One place that a request can be sent to: an agent's tunnel, a local service.
     """
@@ -183,7 +183,7 @@ class Backend(ABC):
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Application(ABC):
+class Application(metaclass=ABCMeta):
     """
     What an HTTP server connection asks of the program behind it.
     """

@@ -137,14 +137,13 @@ class World(Gateway):
     One gateway, its clients and its services, on one clock. It is the application and the gateway itself.
     """
 
-    response_timeout = 30.0
-    read_timeout = 0.0
-    write_timeout = 0.0
-    retry_buffer = 100
-    attempts = 3
-    max_body = 0
-
     def __init__(self, services: int = 1, settings: ServerSettings | None = None) -> None:
+        self.response_timeout = 30.0
+        self.read_timeout = 0.0
+        self.write_timeout = 0.0
+        self.retry_buffer = 100
+        self.attempts = 3
+        self.max_body = 0
         self.clock = Clock()
         self.deadlines = Deadlines(self.clock, 0.1)
         self.cache = HeaderCache()
