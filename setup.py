@@ -24,6 +24,7 @@ COMPILED = (
     "log/redaction.py",
     "log/text.py",
     "metrics.py",
+    "names.py",
     "net/deadlines.py",
     "net/splice.py",
     "net/turn.py",

@@ -70,9 +70,10 @@ class Distribution:
     A histogram of one set of label values.
     """
 
-    __slots__ = ("bounds", "counts", "total")
+    __slots__ = ("_first", "bounds", "counts", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
+        self._first: float = bounds[0]
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
@@ -81,11 +82,10 @@ class Distribution:
         """
         Count one value.
         """
-        bounds = self.bounds
-        if value <= bounds[0]:
+        if value <= self._first:
             self.counts[0] += 1
         else:
-            self.counts[bisect_left(bounds, value)] += 1
+            self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
 

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import NewType
 
-import attrs
-
 TenantId = NewType("TenantId", str)
 NodeId = NewType("NodeId", str)
 
@@ -15,16 +13,31 @@ NodeId = NewType("NodeId", str)
 DEFAULT_TENANT = TenantId("")
 
 
-@attrs.frozen(slots=True, cache_hash=True)
 class EndpointKey:
     """
-    What a request asks for and a tunnel serves: an endpoint name within one tenant.
+    What a request asks for and a tunnel serves: an endpoint name within one tenant. It is not changed.
 
     Two tenants may use the same endpoint name; their keys never compare equal.
     """
 
-    tenant: TenantId
-    endpoint: str
+    __slots__ = ("_hash", "endpoint", "tenant")
+
+    def __init__(self, tenant: TenantId, endpoint: str) -> None:
+        self.tenant = tenant
+        self.endpoint = endpoint
+        # Each request looks it up several times.
+        self._hash = hash((tenant, endpoint))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, EndpointKey):
+            return NotImplemented
+        return self.endpoint == other.endpoint and self.tenant == other.tenant
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"EndpointKey(tenant={self.tenant!r}, endpoint={self.endpoint!r})"
 
 
 #: Header names that begin with one of these are Pico's own: never believed from outside, never shown to a service.

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent / "pico"
 #: From the bottom up. A room may import those on lines below its own, and itself; rooms on one line, and nothing
 #: above. A name may be a package or a module.
 LINES: list[set[str]] = [
-    {"errors", "names", "interfaces", "exposition", "metrics", "log"},
+    {"errors", "names", "native", "interfaces", "exposition", "metrics", "log"},
     {"wire", "config"},
     {"net"},
     {"auth", "tunnel", "gossip"},
@@ -40,6 +40,7 @@ SHELLS = {"gossip": {"names", "stream", "udp"}}
 LOWEST = {
     "errors": set(),
     "names": set(),
+    "native": set(),
     "interfaces": {"names", "errors"},
     "exposition": set(),
     "metrics": {"exposition"},

@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from pico.net.deadlines import Deadlines
 from pico.net.http.client import HTTPClientProtocol
-from pico.net.http.gateway import Acquirer, FailureKind
+from pico.net.http.gateway import Backend, FailureKind, Requester
 from pico.net.http.pool import Pool
 from pico.net.tls_endpoint import TLSFailed
 from pico.wire.http1.headers import HeaderCache
@@ -32,7 +32,7 @@ from pico.wire.http1.limits import Limits
 FRESH: Final = 0.5
 
 
-class ServiceBackend:
+class ServiceBackend(Backend):
     """
     One local service as a place to send requests to.
 
@@ -60,7 +60,7 @@ class ServiceBackend:
         self._cache = cache
         self._limits = limits
         self._pool = Pool(size=max_idle, idle_timeout=idle_timeout, clock=clock, deadlines=deadlines)
-        self._connecting: dict[Acquirer, Deferred[IProtocol]] = {}
+        self._connecting: dict[Requester, Deferred[IProtocol]] = {}
         self._factory = _ClientFactory(self)
         self.dials = 0
         self.in_flight = 0
@@ -73,7 +73,7 @@ class ServiceBackend:
         """
         return len(self._pool)
 
-    def acquire(self, exchange: Acquirer, fresh: bool) -> None:
+    def acquire(self, exchange: Requester, fresh: bool) -> None:
         """
         Give the exchange a kept connection at once, or a new one when it stands.
         """
@@ -89,7 +89,7 @@ class ServiceBackend:
         self._connecting[exchange] = connecting
         connecting.addCallbacks(self._connected, self._failed, (exchange,), {}, (exchange,), {})
 
-    def cancel(self, exchange: Acquirer) -> None:
+    def cancel(self, exchange: Requester) -> None:
         """
         Give up connecting.
         """
@@ -131,7 +131,7 @@ class ServiceBackend:
         """
         return HTTPClientProtocol(self, self, cache=self._cache, limits=self._limits)
 
-    def _connected(self, protocol: IProtocol, exchange: Acquirer) -> None:
+    def _connected(self, protocol: IProtocol, exchange: Requester) -> None:
         client = protocol
         if not isinstance(client, HTTPClientProtocol):
             return
@@ -140,7 +140,7 @@ class ServiceBackend:
             return
         exchange.connected(client)
 
-    def _failed(self, reason: Failure, exchange: Acquirer) -> None:
+    def _failed(self, reason: Failure, exchange: Requester) -> None:
         if self._connecting.pop(exchange, None) is None:
             reason.trap(CancelledError, ConnectingCancelledError, ConnectError)
             return

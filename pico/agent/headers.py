@@ -9,8 +9,6 @@ from __future__ import annotations
 import enum
 from typing import Final
 
-import attrs
-
 from pico.names import OWN_HEADERS
 from pico.net.http.fields import HOP_BY_HOP
 from pico.wire.http1.events import RequestHead, ResponseHead
@@ -32,14 +30,16 @@ _HOST: Final[Fate] = Fate.HOST
 _TE: Final[Fate] = Fate.TE
 
 
-@attrs.define(eq=False)
 class _Known:
     """
     What was worked out for a header section that comes again; a cache serves one listener, so ``host`` is the same.
     """
 
-    client_host: bytes | None
-    lines: list[bytes]
+    __slots__ = ("client_host", "lines")
+
+    def __init__(self, client_host: bytes | None, lines: list[bytes]) -> None:
+        self.client_host = client_host
+        self.lines = lines
 
 
 def fate_of(name: bytes) -> int:

@@ -20,7 +20,7 @@ from pico.net.http.access_log import MAX_VALUE, AccessLog, Parties
 from pico.net.http.answers import Answer, error_answer
 from pico.net.http.exchange import Exchange
 from pico.net.http.fields import value_of, wants_page
-from pico.net.http.gateway import Backend, Exchanger, FailureKind, RequestForm
+from pico.net.http.gateway import Backend, Exchanger, FailureKind, Gateway, RequestForm
 from pico.net.http.request_ids import received_id
 from pico.net.http.server import HTTPServerProtocol, ServerSettings, host_of
 from pico.net.http.tally import Tally
@@ -39,7 +39,7 @@ _FAILURES: Final = {
 }
 
 #: What is wrong with the service, as clients and the log are told.
-_TROUBLE: dict[FailureKind | None, str] = {
+_TROUBLE: Final[dict[FailureKind, str]] = {
     FailureKind.UNREACHABLE: "does not accept connections",
     FailureKind.CONNECT_TIMEOUT: "did not accept a connection in time",
     FailureKind.NO_TLS: "did not speak TLS that the agent trusts; pico doctor says why",
@@ -54,17 +54,6 @@ _UNSEEN: Final = {
     FailureKind.CONNECT_TIMEOUT: b"timeout",
     FailureKind.NO_TLS: b"unreachable",
 }
-
-
-class Service(Backend, Protocol):
-    """
-    The connections to the service, which the listener owns.
-    """
-
-    def stop(self) -> None:
-        """
-        Close idle connections for good.
-        """
 
 
 class Incoming(Protocol):
@@ -101,23 +90,16 @@ class ListenerSettings:
     retry_buffer: int = 65_536
 
 
-class AgentListener:
+class AgentListener(Gateway):
     """
     Serve an endpoint's streams: the application behind their HTTP connections and the gateway of their exchanges.
     """
-
-    # The node waits for the response and says how long; here only connecting has a limit, the endpoint's own.
-    response_timeout = 0.0
-    read_timeout = 0.0
-    write_timeout = 0.0
-    attempts = 1
-    max_body = 0
 
     def __init__(
         self,
         settings: ListenerSettings,
         *,
-        backend: Service,
+        backend: Backend,
         access_log: AccessLog,
         cache: HeaderCache,
         clock: IReactorTime,
@@ -136,6 +118,12 @@ class AgentListener:
         self._deadlines = deadlines
         self._on_served = on_served
         self._tally = tally
+        # The node waits for the response and says how long; here only connecting has a limit, the endpoint's own.
+        self.response_timeout = 0.0
+        self.read_timeout = 0.0
+        self.write_timeout = 0.0
+        self.attempts = 1
+        self.max_body = 0
         self.retry_buffer = settings.retry_buffer
 
     def serve(self, stream: Incoming) -> None:
@@ -151,12 +139,6 @@ class AgentListener:
                 peer_host=_authority(stream.getPeer()),
             )
         )
-
-    def stop(self) -> None:
-        """
-        Close what is kept for later requests.
-        """
-        self._backend.stop()
 
     # Application
 
@@ -274,7 +256,7 @@ class AgentListener:
             )
         if self._access_log.wants(exchange.status):
             self._access_log.write(exchange, now, self._parties)
-        if exchange.failure in _TROUBLE:
+        if exchange.failure is not None and exchange.failure in _TROUBLE:
             _log.warn(
                 "{endpoint}: {service} {failure}",
                 endpoint=settings.endpoint,

@@ -90,7 +90,7 @@ class AgentService(Service):
 
     def __init__(
         self,
-        listeners: Sequence[tuple[Listener, AgentListener]],
+        listeners: Sequence[tuple[Listener, ServiceBackend]],
         grace_period: float,
         *,
         endpoints: Endpoints | None = None,
@@ -139,8 +139,8 @@ class AgentService(Service):
         stopping: list[Deferred[None]] = [listener.stop(self._grace_period) for listener, _ in self._listeners]
 
         def stopped(_: object) -> Deferred[None] | None:
-            for _listener, served in self._listeners:
-                served.stop()
+            for _listener, backend in self._listeners:
+                backend.stop()
             return self._own_port.close() if self._own_port is not None else None
 
         return gatherResults(stopping, consumeErrors=True).addBoth(stopped)
@@ -257,7 +257,7 @@ def make_agent(
             chooser=chooser,
             connections=connections,
         )
-        listeners.append((tunnel, served))
+        listeners.append((tunnel, backend))
     own_port = None
     if config.server.enabled:
         watch_endpoints(metrics, endpoints)

@@ -23,10 +23,10 @@ from pico.metrics import OTHER, Number
 from pico.names import EndpointKey, NodeId
 from pico.net.deadlines import Deadline, Deadlines
 from pico.net.http.client import HTTPClientProtocol
-from pico.net.http.gateway import Acquirer, FailureKind
+from pico.net.http.gateway import FailureKind, Requester
 from pico.net.turn import Turn
 from pico.tunnel.stream import TunnelStream
-from pico.tunnel.supply import StreamSupply, SupplySettings
+from pico.tunnel.supply import Origin, StreamSupply, SupplySettings
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.preamble import (
     MAX_CLIENT,
@@ -52,7 +52,7 @@ SLICE: Final = 1000
 NEXT_SLICE: Final = 0.1
 
 
-class RemoteUpstream:
+class RemoteUpstream(Origin):
     """
     One endpoint at one other node.
 
@@ -186,7 +186,7 @@ class RemoteUpstream:
 
     # Backend
 
-    def acquire(self, exchange: Acquirer, fresh: bool) -> None:
+    def acquire(self, exchange: Requester, fresh: bool) -> None:
         """
         Give the exchange a stream: an idle one, or a new one as soon as there is a link.
         """
@@ -195,7 +195,7 @@ class RemoteUpstream:
         self._requests.value += 1.0
         self._supply.acquire(exchange, fresh)
 
-    def cancel(self, exchange: Acquirer) -> None:
+    def cancel(self, exchange: Requester) -> None:
         """
         An exchange that waited for a stream does not want it any more.
         """
@@ -246,7 +246,7 @@ class RemoteUpstream:
         full = self._supply.available and self.link.session is not None
         return FailureKind.OVERLOADED if full else FailureKind.NODE_UNREACHABLE
 
-    def attach(self, stream: TunnelStream, client: HTTPClientProtocol, exchange: Acquirer) -> None:
+    def attach(self, stream: TunnelStream, client: HTTPClientProtocol, exchange: Requester) -> None:
         """
         Begin a stream with a preamble.
         """

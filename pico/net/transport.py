@@ -96,14 +96,37 @@ class DirectConnection(tcp.Connection):
     read_size = 65536
     bulk_read_size = 262144
 
-    _bulk = False
-    _send_failed = False
+    def keep_at_hand(self) -> None:
+        """
+        Give the connection attributes of its own where Twisted's classes have what they begin with: every write and
+        read asks for them, and an instance's are found much faster.
+        """
+        self._read_next = self.read_size
+        self._send_failed = False
+        self.TLS = False
+        self._aborting = False
+        self._writeDisconnecting = False
+        self.dataBuffer = b""
+        self.disconnecting = False
+        self.producer = None
+        self.streamingProducer = False
 
     def write(self, data: bytes) -> None:
         """
         Send what the socket takes now and queue the rest.
         """
-        if not data or self._must_queue():
+        # As in _must_queue: one call fewer.
+        if (
+            not data
+            or self._tempDataLen
+            or self.dataBuffer
+            or not self.connected
+            or self.disconnecting
+            or self._writeDisconnecting
+            or self._aborting
+            or self.TLS
+            or (self.producer is not None and not self.streamingProducer)
+        ):
             tcp.Connection.write(self, data)
             return
         if not isinstance(data, bytes):
@@ -171,12 +194,12 @@ class DirectConnection(tcp.Connection):
         Pass what the socket holds, up to one buffer, to the protocol.
         """
         try:
-            data = self.socket.recv(self.bulk_read_size if self._bulk else self.read_size)
+            data = self.socket.recv(self._read_next)
         except OSError as error:
             return None if error.errno == EWOULDBLOCK else CONNECTION_LOST
         if not data:
             return CONNECTION_LOST if self._send_failed else CONNECTION_DONE
-        self._bulk = len(data) >= self.read_size
+        self._read_next = self.read_size if len(data) < self.read_size else self.bulk_read_size
         self.protocol.dataReceived(data)
         return None
 
@@ -197,6 +220,7 @@ class DirectServer(DirectConnection, tcp.Server):
         sessionno: int,
         reactor: IReactorFDSet,
     ) -> None:
+        self.keep_at_hand()
         super().__init__(sock, protocol, unmapped(client), server, sessionno, reactor)
 
     def getHost(self) -> IPv4Address | IPv6Address:
@@ -215,6 +239,7 @@ class DirectClient(DirectConnection, tcp.Client):
         """
         Make the socket, with small writes sent without delay.
         """
+        self.keep_at_hand()
         made: socket.socket = tcp.Client.createInternetSocket(self)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return made

@@ -25,7 +25,7 @@ from pico.net.http.access_log import AccessLog, Parties
 from pico.net.http.answers import Answer, error_answer
 from pico.net.http.exchange import Exchange
 from pico.net.http.fields import reader_of, wants_page
-from pico.net.http.gateway import Backend, Exchanger, FailureKind, RequestForm
+from pico.net.http.gateway import Backend, Exchanger, FailureKind, Gateway, RequestForm
 from pico.net.http.request_ids import REQUEST_ID_LINE, RequestIds, received_id
 from pico.net.http.server import HTTPServerProtocol, ServerSettings, host_of
 from pico.proxy.headers import Fate, request_lines
@@ -62,7 +62,7 @@ class ProxySettings:
 
 
 #: What programs and people are told, by what went wrong (the fixed words are those of Piko).
-_FAILURES: dict[FailureKind, tuple[int, str, str]] = {
+_FAILURES: Final[dict[FailureKind, tuple[int, str, str]]] = {
     FailureKind.NO_BACKEND: (
         502,
         "no available upstreams",
@@ -91,7 +91,7 @@ _FAILURES: dict[FailureKind, tuple[int, str, str]] = {
 _BODY_REFUSALS: Final = {408: "body slow", 413: "body too large"}
 
 #: Failures that somebody should look at. That there is no agent for an endpoint is not one: anybody may ask for any.
-_TROUBLE: dict[FailureKind | None, str] = {
+_TROUBLE: Final[dict[FailureKind, str]] = {
     FailureKind.UNREACHABLE: "the tunnel closed before a request was sent",
     FailureKind.CONNECT_TIMEOUT: "the service did not accept a connection in time",
     FailureKind.LOST: "the stream ended before a response began",
@@ -103,7 +103,7 @@ _TROUBLE: dict[FailureKind | None, str] = {
 }
 
 
-class ProxyPort:
+class ProxyPort(Gateway):
     """
     Route requests to upstreams.
     """
@@ -366,7 +366,7 @@ class ProxyPort:
         self._recorder.finished(exchange, now)
         if self._access_log.wants(exchange.status):
             self._access_log.write(exchange, now, self._parties)
-        if exchange.failure in _TROUBLE:
+        if exchange.failure is not None and exchange.failure in _TROUBLE:
             parties = self._parties(exchange)
             _log.warn(
                 "{endpoint}: {trouble} (tunnel from {peer})",
@@ -444,7 +444,6 @@ class ProxyPort:
         )
 
 
-@attrs.define(eq=False)
 class _Known:
     """
     What was worked out for a header section that comes again.
@@ -454,10 +453,13 @@ class _Known:
     :ivar endpoint: what the section names; empty when the request's target took part in that.
     """
 
-    peer: str
-    host: bytes | None
-    endpoint: str
-    lines: list[bytes]
+    __slots__ = ("endpoint", "host", "lines", "peer")
+
+    def __init__(self, peer: str, host: bytes | None, endpoint: str, lines: list[bytes]) -> None:
+        self.peer = peer
+        self.host = host
+        self.endpoint = endpoint
+        self.lines = lines
 
 
 @lru_cache(maxsize=4096)

@@ -23,7 +23,7 @@ from pico.names import EndpointKey
 from pico.net.deadlines import Deadline, Deadlines
 from pico.net.http.client import HTTPClientProtocol
 from pico.net.http.exchange import Exchange
-from pico.net.http.gateway import Acquirer, Backend, FailureKind
+from pico.net.http.gateway import Backend, FailureKind, Requester
 from pico.net.turn import Turn
 from pico.proxy.lost import LostEndpoints
 from pico.proxy.record import Recorder
@@ -48,7 +48,7 @@ class WaitingSettings:
     max_waiting: int = 1024
 
 
-class Place:
+class Place(Backend):
     """
     Where a request waits: stands in for the backend that it will go to.
 
@@ -67,14 +67,14 @@ class Place:
         self.exchange = exchange
         self.kind = kind
 
-    def acquire(self, exchange: Acquirer, fresh: bool) -> None:
+    def acquire(self, exchange: Requester, fresh: bool) -> None:
         """
         Wait. This is no attempt to send the request anywhere.
         """
         self.exchange.sends -= 1
         self._room._enter(self._key, self)
 
-    def cancel(self, exchange: Acquirer) -> None:
+    def cancel(self, exchange: Requester) -> None:
         """
         The client does not wait any longer.
         """

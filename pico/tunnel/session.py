@@ -40,7 +40,7 @@ from pico.net.http.transport import JOINED
 from pico.net.turn import Turn
 from pico.tunnel.carrier import ICarrier
 from pico.tunnel.reasons import StreamOverflowed, StreamRefused, StreamReset
-from pico.tunnel.stream import DONE, TunnelStream
+from pico.tunnel.stream import DONE, StreamHost, TunnelStream
 from pico.wire.keepalive import Action, KeepAlive
 from pico.wire.yamux import events as yamux
 from pico.wire.yamux.events import DataReceived
@@ -91,7 +91,7 @@ class Phase(enum.Enum):
 _OPEN: Final[Phase] = Phase.OPEN
 
 
-class TunnelSession:
+class TunnelSession(StreamHost):
     """
     The protocol above a carrier, and the push producer towards it.
 
@@ -121,9 +121,6 @@ class TunnelSession:
         "_wanted",
         "bytes_received",
         "bytes_sent",
-        "flush_due",
-        "full",
-        "now",
         "opened_at",
     )
 

@@ -23,10 +23,11 @@ How it differs from a TCP connection, and where it does not:
 from __future__ import annotations
 
 import enum
+from abc import ABCMeta, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
 from math import inf
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import (
@@ -58,7 +59,7 @@ LOW_WATER: Final = 16_384
 DONE: Final = Failure(CONNECTION_DONE)
 
 
-class StreamHost(Protocol):
+class StreamHost(metaclass=ABCMeta):
     """
     What a stream needs of its session.
 
@@ -67,15 +68,41 @@ class StreamHost(Protocol):
     :ivar full: streams whose producer may have to be paused after the flush.
     """
 
+    __slots__ = ("flush_due", "full", "now")
+
     now: float
     flush_due: bool
     full: list[TunnelStream]
 
-    def flush_soon(self) -> None: ...
-    def call_at_end(self, call: Callable[[], None]) -> None: ...
-    def close_deadline(self) -> float: ...
-    def get_peer(self) -> IAddress: ...
-    def get_host(self) -> IAddress: ...
+    @abstractmethod
+    def flush_soon(self) -> None:
+        """
+        End the turn with a flush.
+        """
+
+    @abstractmethod
+    def call_at_end(self, call: Callable[[], None]) -> None:
+        """
+        Do something at the end of the turn.
+        """
+
+    @abstractmethod
+    def close_deadline(self) -> float:
+        """
+        When a stream whose end begins now is given up.
+        """
+
+    @abstractmethod
+    def get_peer(self) -> IAddress:
+        """
+        The address of the other end.
+        """
+
+    @abstractmethod
+    def get_host(self) -> IAddress:
+        """
+        The address of this end.
+        """
 
 
 class Life(enum.Enum):

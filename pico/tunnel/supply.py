@@ -11,15 +11,17 @@ one that it was given, and a taker its bare stream, from :meth:`StreamTaker.stre
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Protocol
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
 from pico.errors import TunnelBusy, TunnelError
+from pico.native import mypyc_attr
 from pico.net.deadlines import Deadlines
 from pico.net.http.client import HTTPClientProtocol
-from pico.net.http.gateway import Acquirer, Backend, FailureKind
+from pico.net.http.gateway import Backend, FailureKind, Requester
 from pico.net.http.pool import Pool
 from pico.tunnel.stream import TunnelStream
 from pico.wire.http1.headers import HeaderCache
@@ -72,11 +74,15 @@ class _Waiter(Protocol):
     def stream_refused(self, kind: FailureKind) -> None: ...
 
 
-class Origin(Backend, Protocol):
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Origin(Backend):
     """
     Where streams come from.
     """
 
+    __slots__ = ()
+
+    @abstractmethod
     def open_stream(self) -> TunnelStream:
         """
         Open one.
@@ -85,12 +91,14 @@ class Origin(Backend, Protocol):
         :raises TunnelError: not now and not soon.
         """
 
+    @abstractmethod
     def refusal(self) -> FailureKind:
         """
         Why the last one could not be opened.
         """
 
-    def attach(self, stream: TunnelStream, client: HTTPClientProtocol, exchange: Acquirer) -> None:
+    @abstractmethod
+    def attach(self, stream: TunnelStream, client: HTTPClientProtocol, exchange: Requester) -> None:
         """
         Connect a new stream with the protocol that is to use it first for ``exchange``.
         """
@@ -163,7 +171,7 @@ class StreamSupply:
 
     # Requests
 
-    def acquire(self, exchange: Acquirer, fresh: bool) -> None:
+    def acquire(self, exchange: Requester, fresh: bool) -> None:
         """
         Give the exchange a stream: an idle one, or a new one, at once unless there is something to wait for.
         """
@@ -177,7 +185,7 @@ class StreamSupply:
                 return
         self._ask(exchange, _ForExchange(self, exchange))
 
-    def cancel(self, exchange: Acquirer) -> None:
+    def cancel(self, exchange: Requester) -> None:
         """
         An exchange that waited for a stream does not want it any more.
         """
@@ -296,7 +304,7 @@ class StreamSupply:
             self.streams_opened += 1
             waiter.stream_opened(stream)
 
-    def _begin(self, exchange: Acquirer, stream: TunnelStream) -> None:
+    def _begin(self, exchange: Requester, stream: TunnelStream) -> None:
         client = HTTPClientProtocol(self._origin, self, cache=self._cache, limits=self._settings.limits)
         self._origin.attach(stream, client, exchange)
         exchange.connected(client)
@@ -309,7 +317,7 @@ class _ForExchange:
 
     __slots__ = ("_exchange", "_supply")
 
-    def __init__(self, supply: StreamSupply, exchange: Acquirer) -> None:
+    def __init__(self, supply: StreamSupply, exchange: Requester) -> None:
         self._exchange = exchange
         self._supply = supply
 

@@ -27,7 +27,7 @@ from pico.net.addresses import text_of
 from pico.net.deadlines import Deadlines
 from pico.net.http.answers import Answer, error_answer
 from pico.net.http.fields import reader_of, value_of
-from pico.net.http.gateway import Exchanger
+from pico.net.http.gateway import Application, Exchanger
 from pico.net.http.server import HTTPServerProtocol, ServerSettings
 from pico.net.turn import Turn
 from pico.net.websocket import WebSocketTransport
@@ -91,7 +91,7 @@ class _Stage(enum.Enum):
 
 
 @implementer(IProtocolFactory, ITunnels)
-class UpstreamPort:
+class UpstreamPort(Application):
     """
     Accept tunnels: the factory of the port's connections and the application behind them.
 

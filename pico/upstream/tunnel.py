@@ -14,10 +14,10 @@ from pico.interfaces import IUpstream
 from pico.names import EndpointKey
 from pico.net.deadlines import Deadlines
 from pico.net.http.client import HTTPClientProtocol
-from pico.net.http.gateway import Acquirer, FailureKind
+from pico.net.http.gateway import FailureKind, Requester
 from pico.tunnel.session import TunnelSession
 from pico.tunnel.stream import TunnelStream
-from pico.tunnel.supply import StreamSupply, StreamTaker, SupplySettings
+from pico.tunnel.supply import Origin, StreamSupply, StreamTaker, SupplySettings
 from pico.wire.http1.headers import HeaderCache
 
 #: Stream ids left at which a tunnel is to be replaced.
@@ -27,7 +27,7 @@ RETIRE: Final = 65_536
 AVOID: Final = 1.0
 
 
-class TunnelUpstream:
+class TunnelUpstream(Origin):
     """
     One agent's tunnel for one endpoint.
 
@@ -140,13 +140,13 @@ class TunnelUpstream:
 
     # Requests
 
-    def acquire(self, exchange: Acquirer, fresh: bool) -> None:
+    def acquire(self, exchange: Requester, fresh: bool) -> None:
         """
         Give the exchange a stream: an idle one, or a new one, at once unless too many are waiting to be accepted.
         """
         self._supply.acquire(exchange, fresh)
 
-    def cancel(self, exchange: Acquirer) -> None:
+    def cancel(self, exchange: Requester) -> None:
         """
         An exchange that waited for a stream does not want it any more.
         """
@@ -208,7 +208,7 @@ class TunnelUpstream:
         available = self.session is not None and self._supply.available
         return FailureKind.OVERLOADED if available else FailureKind.UNREACHABLE
 
-    def attach(self, stream: TunnelStream, client: HTTPClientProtocol, exchange: Acquirer) -> None:
+    def attach(self, stream: TunnelStream, client: HTTPClientProtocol, exchange: Requester) -> None:
         """
         Connect a stream: nothing goes before the first request.
         """

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.agent.headers import fate_of
-from pico.agent.listener import AgentListener, ListenerSettings, Service
+from pico.agent.listener import AgentListener, ListenerSettings
 from pico.config.sections import Log
 from pico.log.records import AccessRecord
 from pico.log.redaction import MASK, Redaction
@@ -61,7 +61,7 @@ class AccessTests(SynchronousTestCase):
         settings = AccessLogSettings(redaction=Redaction(Log().redact), enabled=enabled)
         listener = AgentListener(
             ListenerSettings(endpoint="e", service="http://localhost:4000", server=ServerSettings()),
-            backend=cast(Service, self.service),
+            backend=self.service,
             access_log=AccessLog(settings, "proxy.http.access"),
             cache=self.world.cache,
             clock=self.world.clock,

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError
 from twisted.internet.error import TimeoutError as ConnectTimeout
@@ -23,35 +22,30 @@ from pico.net.http.client import HTTPClientProtocol
 from pico.net.http.gateway import FailureKind
 from pico.net.ports import make_client_endpoint
 from pico.testing import MemoryNetwork, MemoryPipe
-from pico.wire.http1.events import RequestHead, ResponseHead
+from pico.wire.http1.events import RequestHead
 from pico.wire.http1.headers import Header, HeaderCache
 from pico.wire.http1.limits import Limits
 from tests.agent.support import OK, SERVICE_PORT, Service
 from tests.heads import request_head
+from tests.net.http.requester import PLAIN, QuietRequester
 from tests.net.http.support import Peer
 
-PLAIN = request_head(b"GET / HTTP/1.1\r\nHost: e\r\n\r\n")
 UPGRADE = request_head(b"GET / HTTP/1.1\r\nHost: e\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
 
 
-@attrs.define(eq=False)
-class Caller:
+class Caller(QuietRequester):
     """
     An exchange as a backend and a connection see it: it notes what it gets, and sends one GET.
 
     :ivar sends: how many times a backend was asked.
     """
 
-    backend: ServiceBackend
-    head: RequestHead = PLAIN
-    sends: int = 1
-    peer_host: str = "192.0.2.9"
-    request_id: bytes = b""
-    client: HTTPClientProtocol | None = None
-    failures: list[FailureKind] = attrs.field(factory=list)
-    ended: bool = False
-
-    # The backend's calls
+    def __init__(self, backend: ServiceBackend, head: RequestHead = PLAIN, sends: int = 1) -> None:
+        super().__init__(head)
+        self.backend = backend
+        self.sends = sends
+        self.failures: list[FailureKind] = []
+        self.ended = False
 
     def connected(self, client: HTTPClientProtocol) -> None:
         """
@@ -70,18 +64,6 @@ class Caller:
         """
         self.failures.append(kind)
 
-    # The connection's calls
-
-    def response_head(self, head: ResponseHead) -> None:
-        """
-        Nothing to note.
-        """
-
-    def response_data(self, data: bytes) -> None:
-        """
-        Nothing to note.
-        """
-
     def response_end(self, trailers: Sequence[Header]) -> None:
         """
         Give the connection back.
@@ -95,21 +77,6 @@ class Caller:
         """
         self.failures.append(kind)
         self.give_back()
-
-    def flush_response(self) -> None:
-        """
-        Nothing was collected.
-        """
-
-    def pause_request(self) -> None:
-        """
-        Nothing is left to send.
-        """
-
-    def resume_request(self) -> None:
-        """
-        Nothing is left to send.
-        """
 
     def give_back(self) -> None:
         """

@@ -703,7 +703,7 @@ class TLSTests(SynchronousTestCase):
         """
         Stop; nothing may be left.
         """
-        self.listener.stop()
+        self.backend.stop()
         self.network.pump()
         self.assertEqual(([], 0), (self.service.open, self.backend.in_flight))
         self.assertEqual([], self.network.clock.getDelayedCalls())

@@ -5,7 +5,7 @@ Tests for :mod:`pico.cluster.remote`: what node "a" knows of endpoints elsewhere
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -19,7 +19,7 @@ from pico.net.http.gateway import FailureKind
 from pico.proxy.headers import fate_of
 from pico.testing import StaticMembers
 from pico.tunnel.supply import SupplySettings
-from pico.wire.http1.headers import HeaderCache
+from pico.wire.http1.headers import Header, HeaderCache
 from pico.wire.link_auth import Peer
 from pico.wire.link_notices import Notice, NoticeType, encode_notice
 from pico.wire.preamble import MAX_FAILED, MAX_REQUEST_ID, Answer, Preamble, Verdict, encode_answer
@@ -40,9 +40,7 @@ class Request(Waiter):
     """
 
     def __init__(self, upstream: RemoteUpstream, request_id: bytes = b"", client: str = "192.0.2.9") -> None:
-        super().__init__()
-        self.request_id = request_id
-        self.peer_host = client
+        super().__init__(peer_host=client, request_id=request_id)
         self.unprocessed = False
         self.upstream = upstream
         self.kind: FailureKind | None = None
@@ -66,19 +64,7 @@ class Request(Waiter):
         super().unreachable(kind)
         self.on_failure()
 
-    # ResponseReceiver
-
-    def response_head(self, head: object) -> None:
-        """
-        The head.
-        """
-
-    def response_data(self, data: bytes) -> None:
-        """
-        A piece.
-        """
-
-    def response_end(self, trailers: object) -> None:
+    def response_end(self, trailers: Sequence[Header]) -> None:
         """
         Give the stream back.
         """
@@ -100,21 +86,6 @@ class Request(Waiter):
         """
         assert self.client is not None
         self.upstream.release(self.client)
-
-    def flush_response(self) -> None:
-        """
-        A batch is over.
-        """
-
-    def pause_request(self) -> None:
-        """
-        Full.
-        """
-
-    def resume_request(self) -> None:
-        """
-        Not any more.
-        """
 
 
 class RemotesTestCase(SceneTestCase):

@@ -40,7 +40,7 @@ from zope.interface import implementer
 from pico.errors import ListenError
 from pico.net.deadlines import Deadlines
 from pico.net.http.answers import Answer
-from pico.net.http.gateway import Exchanger
+from pico.net.http.gateway import Application, Exchanger
 from pico.net.http.server import HTTPServerProtocol, ServerSettings
 from pico.net.ports import adopt_tcp, listen_tcp, make_client_endpoint
 from pico.net.splice import Splice
@@ -514,7 +514,7 @@ class ConnectionTests(ReactorTestCase):
         self.assertEqual(await dialled.when_lost(), ConnectionDone)
 
 
-class Answering:
+class Answering(Application):
     """
     Answers each request with 200.
     """

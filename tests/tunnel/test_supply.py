@@ -4,16 +4,19 @@ Tests for :mod:`pico.tunnel.supply`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.errors import TunnelBusy, TunnelError
 from pico.net.deadlines import Deadlines
 from pico.net.http.client import HTTPClientProtocol
-from pico.net.http.gateway import Acquirer, FailureKind
+from pico.net.http.gateway import FailureKind, Requester
 from pico.tunnel.stream import TunnelStream
-from pico.tunnel.supply import StreamSupply, SupplySettings
-from pico.wire.http1.headers import HeaderCache
+from pico.tunnel.supply import Origin, StreamSupply, SupplySettings
+from pico.wire.http1.headers import Header, HeaderCache
+from tests.net.http.requester import QuietRequester
 from tests.tunnel.support import Alone, HalfCloser
 from tests.upstream.support import Waiter
 from tests.wire.yamux.support import ack, data
@@ -49,7 +52,7 @@ class Taker:
         self.told += 1
 
 
-class FakeOrigin:
+class FakeOrigin(Origin):
     """
     Opens streams of a session with nobody at its other end.
 
@@ -59,7 +62,7 @@ class FakeOrigin:
 
     def __init__(self) -> None:
         self.alone = Alone()
-        self.begun: list[Acquirer] = []
+        self.begun: list[Requester] = []
         self.error: TunnelError | None = None
         self.opened = 0
 
@@ -78,7 +81,7 @@ class FakeOrigin:
         """
         return FailureKind.CONNECT_TIMEOUT
 
-    def attach(self, stream: TunnelStream, client: HTTPClientProtocol, exchange: Acquirer) -> None:
+    def attach(self, stream: TunnelStream, client: HTTPClientProtocol, exchange: Requester) -> None:
         """
         Attach it.
         """
@@ -87,12 +90,12 @@ class FakeOrigin:
 
     # Backend, as exchanges know it
 
-    def acquire(self, exchange: Acquirer, fresh: bool) -> None:
+    def acquire(self, exchange: Requester, fresh: bool) -> None:
         """
         Not called here.
         """
 
-    def cancel(self, exchange: Acquirer) -> None:
+    def cancel(self, exchange: Requester) -> None:
         """
         Not called here.
         """
@@ -108,25 +111,16 @@ class FakeOrigin:
         """
 
 
-class Receiver:
+class Receiver(QuietRequester):
     """
     Hears a response to its end.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.ended = 0
 
-    def response_head(self, head: object) -> None:
-        """
-        The head.
-        """
-
-    def response_data(self, data: bytes) -> None:
-        """
-        A piece.
-        """
-
-    def response_end(self, trailers: object) -> None:
+    def response_end(self, trailers: Sequence[Header]) -> None:
         """
         The end.
         """
@@ -137,21 +131,6 @@ class Receiver:
         No end.
         """
         raise AssertionError(kind)
-
-    def flush_response(self) -> None:
-        """
-        A batch is over.
-        """
-
-    def pause_request(self) -> None:
-        """
-        Full.
-        """
-
-    def resume_request(self) -> None:
-        """
-        Room.
-        """
 
 
 class SupplyTestCase(SynchronousTestCase):

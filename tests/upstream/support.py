@@ -8,35 +8,24 @@ from twisted.internet.task import Clock
 
 from pico.names import DEFAULT_TENANT, EndpointKey, TenantId
 from pico.net.deadlines import Deadlines
-from pico.net.http.client import HTTPClientProtocol
 from pico.net.http.gateway import FailureKind
 from pico.proxy.headers import fate_of
 from pico.tunnel.session import TunnelSession
 from pico.tunnel.supply import SupplySettings
 from pico.upstream.tunnel import TunnelUpstream
 from pico.wire.http1.headers import HeaderCache
-from tests.heads import request_head
+from tests.net.http.requester import QuietRequester
 from tests.tunnel.support import Alone
 
 
-class Waiter:
+class Waiter(QuietRequester):
     """
     Who waits for a stream, and notes what it gets.
     """
 
-    def __init__(self) -> None:
-        self.head = request_head(b"GET / HTTP/1.1\r\nHost: e\r\n\r\n")
-        self.sends = 1
-        self.peer_host = "192.0.2.9"
-        self.request_id = b""
-        self.client: HTTPClientProtocol | None = None
+    def __init__(self, *, peer_host: str = "192.0.2.9", request_id: bytes = b"") -> None:
+        super().__init__(peer_host=peer_host, request_id=request_id)
         self.failure: FailureKind | None = None
-
-    def connected(self, client: HTTPClientProtocol) -> None:
-        """
-        A stream.
-        """
-        self.client = client
 
     def unreachable(self, kind: FailureKind) -> None:
         """

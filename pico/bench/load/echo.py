@@ -10,14 +10,14 @@ from twisted.internet.interfaces import IReactorTime
 
 from pico.net.deadlines import Deadlines
 from pico.net.http.answers import Answer, error_answer
-from pico.net.http.gateway import Exchanger
+from pico.net.http.gateway import Application, Exchanger
 from pico.net.http.server import HTTPServerProtocol, Pause, ServerSettings
 from pico.tunnel.stream import TunnelStream
 from pico.wire.http1.events import Framing, RequestHead
 from pico.wire.http1.headers import Header, HeaderCache
 
 
-class EchoService:
+class EchoService(Application):
     """
     Answer every request with its own body.
     """

@@ -15,26 +15,12 @@ from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IPush
 from twisted.python.failure import Failure
 from zope.interface import classImplements
 
-from pico.net.http.gateway import Backend, FailureKind
+from pico.net.http.gateway import Backend, FailureKind, Requester
 from pico.net.http.transport import JOINED, IStreamTransport, hand_over, write_all
 from pico.wire.http1.client import ClientConnection
 from pico.wire.http1.events import Data, EndOfMessage, Event, Failed, ResponseHead
-from pico.wire.http1.headers import Header, HeaderCache
+from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
-
-
-class ResponseReceiver(Protocol):
-    """
-    Whoever waits for the response.
-    """
-
-    def response_head(self, head: ResponseHead) -> None: ...
-    def response_data(self, data: bytes) -> None: ...
-    def response_end(self, trailers: Sequence[Header]) -> None: ...
-    def response_failed(self, kind: FailureKind, unprocessed: bool) -> None: ...
-    def flush_response(self) -> None: ...
-    def pause_request(self) -> None: ...
-    def resume_request(self) -> None: ...
 
 
 class IdleOwner(Protocol):
@@ -94,7 +80,7 @@ class HTTPClientProtocol:
         self._out: list[bytes] = []
         self._owner = owner
         self._reading_paused = False
-        self._receiver: ResponseReceiver | None = None
+        self._receiver: Requester | None = None
         self._retired = False
         self.backend = backend
         self.carried = 0
@@ -194,7 +180,7 @@ class HTTPClientProtocol:
 
     def send_request(
         self,
-        receiver: ResponseReceiver,
+        receiver: Requester,
         method: bytes,
         target: bytes,
         lines: Sequence[bytes],

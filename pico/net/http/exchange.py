@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from pico.net.http.answers import Answer
-from pico.net.http.gateway import Backend, FailureKind, Gateway, RequestForm
+from pico.net.http.gateway import Backend, FailureKind, Gateway, Requester, RequestForm
 from pico.net.http.server import HTTPServerProtocol, Pause
 from pico.net.splice import Splice
 from pico.wire.http1.events import Framing, RequestHead, ResponseHead
@@ -50,13 +50,15 @@ class Stage(enum.Enum):
     ENDED = "over"
 
 
+_NONE: Final[Framing] = Framing.NONE
+_LENGTH: Final[Framing] = Framing.LENGTH
 _CONNECTING: Final[Stage] = Stage.CONNECTING
 _WAITING: Final[Stage] = Stage.WAITING
 _RESPONDING: Final[Stage] = Stage.RESPONDING
 _ENDED: Final[Stage] = Stage.ENDED
 
 
-class Exchange:
+class Exchange(Requester):
     """
     Carry one request.
 
@@ -65,6 +67,7 @@ class Exchange:
     :ivar tried: the backends that failed.
     :ivar status: of the response sent to the client; 0 before there is one, 499 when the client was gone first.
     :ivar failure: why there was no whole answer from a backend, if there was none.
+    :ivar peer_host: the client's address.
     :ivar declined: the status with which a backend said that it could not serve the request.
     :ivar bytes_in: bytes of request body received from the client.
     :ivar bytes_out: bytes of response body sent to the client.
@@ -94,6 +97,7 @@ class Exchange:
         "failure",
         "head",
         "note",
+        "peer_host",
         "request_id",
         "responded",
         "response",
@@ -123,6 +127,7 @@ class Exchange:
         self.failure: FailureKind | None = None
         self.head = head
         self.note: object = None
+        self.peer_host = server.peer_host
         self.request_id = b""
         self.responded = 0.0
         self.response: ResponseHead | None = None
@@ -133,13 +138,6 @@ class Exchange:
         self.status = 0
         self.tried: list[Backend] = []
 
-    @property
-    def peer_host(self) -> str:
-        """
-        The address of the client.
-        """
-        return self.server.peer_host
-
     def start(self) -> Exchange | None:
         """
         Route the request and send it on.
@@ -148,7 +146,7 @@ class Exchange:
         """
         limit = self._gateway.max_body
         head = self.head
-        if limit and head.framing is Framing.LENGTH and head.content_length > limit:
+        if limit and head.framing is _LENGTH and head.content_length > limit:
             self.failure = FailureKind.REFUSED
             self.client_failed(413, f"request body larger than {limit} bytes")
             return None
@@ -284,9 +282,9 @@ class Exchange:
             form = self._form = self._gateway.request_form(self)
         head = self.head
         framing = head.framing
-        if framing is Framing.NONE:
+        if framing is _NONE:
             length: int | None = 0
-        elif framing is Framing.LENGTH:
+        elif framing is _LENGTH:
             length = head.content_length
         else:
             length = None
@@ -299,7 +297,7 @@ class Exchange:
         if self._request_ended:
             client.send_end(self._trailers)
             self.server.set_deadline(self._gateway.response_timeout)
-        elif framing is not Framing.NONE:
+        elif framing is not _NONE:
             self.server.set_deadline(self._gateway.read_timeout)
         if not self._acquiring:
             self._go_on(client)
@@ -354,9 +352,9 @@ class Exchange:
         server = self.server
         server.set_deadline(self._idle_limit)
         framing = head.framing
-        if framing is Framing.LENGTH:
+        if framing is _LENGTH:
             length: int | None = head.content_length
-        elif framing is Framing.NONE:
+        elif framing is _NONE:
             length = _declared_length(head)
         else:
             length = None

@@ -8,14 +8,15 @@ All calls are synchronous and made in the reactor's thread.
 from __future__ import annotations
 
 import enum
+from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-import attrs
-
+from pico.native import mypyc_attr
 from pico.net.http.answers import Answer
 from pico.wire.http1.events import RequestHead, ResponseHead
 from pico.wire.http1.headers import Header
+from pico.wire.value import Value
 
 if TYPE_CHECKING:
     from pico.net.http.client import HTTPClientProtocol
@@ -56,64 +57,104 @@ class FailureKind(enum.Enum):
     CLIENT_GONE = "client gone"
 
 
-@attrs.define
-class RequestForm:
+class RequestForm(Value):
     """
     A request as it goes to the backend.
 
     :ivar lines: header lines without framing and connection headers.
     """
 
-    target: bytes
-    lines: list[bytes]
+    __match_args__ = ("target", "lines")
+    __slots__ = __match_args__
+
+    def __init__(self, target: bytes, lines: list[bytes]) -> None:
+        self.target = target
+        self.lines = lines
 
 
-class Acquirer(Protocol):
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Requester(metaclass=ABCMeta):
     """
-    Who wants a connection: an exchange.
+    Who has a request carried by a backend: an exchange.
+
+    :ivar head: what is to be sent.
+    :ivar peer_host: the address of whose request it is.
+    :ivar request_id: by which the request is found in logs; empty if there is none.
+    :ivar sends: which attempt this is, the first is 1.
     """
 
-    @property
-    def head(self) -> RequestHead:
-        """
-        What is to be sent.
-        """
+    __slots__ = ()
 
-    @property
-    def sends(self) -> int:
-        """
-        Which attempt this is, the first is 1.
-        """
+    head: RequestHead
+    peer_host: str
+    request_id: bytes
+    sends: int
 
-    @property
-    def peer_host(self) -> str:
-        """
-        The address of whose request it is.
-        """
-
-    @property
-    def request_id(self) -> bytes:
-        """
-        By which the request is found in logs; empty if there is none.
-        """
-
+    @abstractmethod
     def connected(self, client: HTTPClientProtocol) -> None:
         """
-        Here it is.
+        Here is the connection that was asked for.
         """
 
+    @abstractmethod
     def unreachable(self, kind: FailureKind) -> None:
         """
         There is none.
         """
 
+    @abstractmethod
+    def response_head(self, head: ResponseHead) -> None:
+        """
+        A response begins, or an interim one has come.
+        """
 
-class Backend(Protocol):
+    @abstractmethod
+    def response_data(self, data: bytes) -> None:
+        """
+        A piece of the response's body.
+        """
+
+    @abstractmethod
+    def response_end(self, trailers: Sequence[Header]) -> None:
+        """
+        The response is complete.
+        """
+
+    @abstractmethod
+    def response_failed(self, kind: FailureKind, unprocessed: bool) -> None:
+        """
+        The connection ended, or what it brought is not HTTP. It has been dropped.
+        """
+
+    @abstractmethod
+    def flush_response(self) -> None:
+        """
+        The batch of the backend's bytes is worked through.
+        """
+
+    @abstractmethod
+    def pause_request(self) -> None:
+        """
+        The connection takes no more for now.
+        """
+
+    @abstractmethod
+    def resume_request(self) -> None:
+        """
+        It takes more.
+        """
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Backend(metaclass=ABCMeta):
     """
     One place that a request can be sent to: an agent's tunnel, a local service.
     """
 
-    def acquire(self, exchange: Acquirer, fresh: bool) -> None:
+    __slots__ = ()
+
+    @abstractmethod
+    def acquire(self, exchange: Requester, fresh: bool) -> None:
         """
         Find a connection for ``exchange``; then call its ``connected`` or ``unreachable``, perhaps before returning.
 
@@ -122,26 +163,65 @@ class Backend(Protocol):
         :param fresh: only a connection that has carried nothing yet will do.
         """
 
-    def cancel(self, exchange: Acquirer) -> None:
+    @abstractmethod
+    def cancel(self, exchange: Requester) -> None:
         """
         The exchange that waits for a connection no longer wants it; it is not called back.
         """
 
+    @abstractmethod
     def release(self, client: HTTPClientProtocol) -> None:
         """
         The exchange has done with ``client``, which is either reusable or already being closed.
         """
 
+    @abstractmethod
     def failed(self) -> None:
         """
         It could not serve a request that is now sent elsewhere: prefer others for a moment.
         """
 
 
-class Gateway(Protocol):
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Application(metaclass=ABCMeta):
+    """
+    What an HTTP server connection asks of the program behind it.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def request_received(self, server: HTTPServerProtocol, head: RequestHead) -> Exchanger | None:
+        """
+        A request head has come. The returned object gets its body; ``None`` if it was answered on the spot.
+        """
+
+    @abstractmethod
+    def connection_made(self, server: HTTPServerProtocol) -> None:
+        """
+        A client has connected.
+        """
+
+    @abstractmethod
+    def connection_lost(self, server: HTTPServerProtocol) -> None:
+        """
+        A client's connection is gone.
+        """
+
+    @abstractmethod
+    def request_malformed(self, server: HTTPServerProtocol, status: int, reason: str) -> Answer:
+        """
+        Word the answer to bytes that are not a request; the connection closes after it.
+        """
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Gateway(Application):
     """
     The decisions that make a gateway: where to, with which headers, and what to say when it fails.
     """
+
+    __slots__ = ()
 
     #: Seconds to wait for a response head once the request has been sent; 0 waits for ever.
     response_timeout: float
@@ -156,11 +236,13 @@ class Gateway(Protocol):
     #: Bytes of a request body; 0 for any size.
     max_body: int
 
+    @abstractmethod
     def route(self, exchange: Exchange) -> Backend | Answer:
         """
         Decide where a new request goes, or answer it.
         """
 
+    @abstractmethod
     def reroute(self, exchange: Exchange, failed: Backend, kind: FailureKind, unprocessed: bool) -> Backend | None:
         """
         Name another backend after ``failed`` (all that failed are in ``exchange.tried``), or none.
@@ -168,56 +250,35 @@ class Gateway(Protocol):
         :param unprocessed: whether it has certainly looked at nothing of the request.
         """
 
+    @abstractmethod
     def request_form(self, exchange: Exchange) -> RequestForm:
         """
         Rewrite the request head. Called once a request, however often it is sent.
         """
 
+    @abstractmethod
     def response_lines(self, exchange: Exchange, head: ResponseHead) -> list[bytes] | None:
         """
         Rewrite the response head; ``None`` when the head says that the backend could not serve the request
         (:attr:`FailureKind.DECLINED`) and nothing of it must reach the client.
         """
 
+    @abstractmethod
     def failure(self, exchange: Exchange, kind: FailureKind) -> Answer:
         """
         Word the answer to a request that failed before anything of a response was sent.
         """
 
+    @abstractmethod
     def refusal(self, exchange: Exchange, status: int, reason: str) -> Answer:
         """
         Word the answer to a request whose body was malformed, too large or too slow. It must close the connection.
         """
 
+    @abstractmethod
     def finished(self, exchange: Exchange) -> None:
         """
         The exchange has ended; the one place for its record and its metrics.
-        """
-
-
-class Application(Protocol):
-    """
-    What an HTTP server connection asks of the program behind it.
-    """
-
-    def request_received(self, server: HTTPServerProtocol, head: RequestHead) -> Exchanger | None:
-        """
-        A request head has come. The returned object gets its body; ``None`` if it was answered on the spot.
-        """
-
-    def connection_made(self, server: HTTPServerProtocol) -> None:
-        """
-        A client has connected.
-        """
-
-    def connection_lost(self, server: HTTPServerProtocol) -> None:
-        """
-        A client's connection is gone.
-        """
-
-    def request_malformed(self, server: HTTPServerProtocol, status: int, reason: str) -> Answer:
-        """
-        Word the answer to bytes that are not a request; the connection closes after it.
         """
 
 

@@ -101,6 +101,8 @@ class HTTPServerProtocol:
         "_deadline",
         "_delivering",
         "_exchange",
+        "_idle_timeout",
+        "_max_requests",
         "_next_due",
         "_out",
         "_paused",
@@ -129,6 +131,8 @@ class HTTPServerProtocol:
         self._deadline: Deadline = deadlines.watch(self._timed_out)
         self._delivering = False
         self._exchange: Exchanger | None = None
+        self._idle_timeout = settings.idle_timeout
+        self._max_requests = settings.max_requests
         self._next_due = False
         self._out: list[bytes] = []
         self._paused = 0
@@ -262,8 +266,7 @@ class HTTPServerProtocol:
         """
         Send a response head; see :meth:`pico.wire.http1.server.ServerConnection.send_head`.
         """
-        limit = self._settings.max_requests
-        if limit and self.requests >= limit:
+        if self._max_requests and self.requests >= self._max_requests:
             close = True
         self._out.append(self._core.send_head(status, reason, lines, length=length, close=close or self.half_closed))
 
@@ -460,7 +463,7 @@ class HTTPServerProtocol:
             if core.held:
                 self._begin_head()
             else:
-                self._deadline.set(self._settings.idle_timeout)
+                self._deadline.set(self._idle_timeout)
         return events
 
     def _begin_head(self) -> None:

@@ -41,6 +41,9 @@ class Writing(enum.Enum):
     CHUNKED = "a body in chunks"
 
 
+_NONE: Final[Framing] = Framing.NONE
+_LENGTH: Final[Framing] = Framing.LENGTH
+_CHUNKED: Final[Framing] = Framing.CHUNKED
 _R_IDLE: Final[Reading] = Reading.IDLE
 _R_HEAD: Final[Reading] = Reading.HEAD
 _R_LENGTH: Final[Reading] = Reading.LENGTH
@@ -310,10 +313,10 @@ class ClientConnection:
         if head.status == 101:
             self._reading = Reading.SWITCHED
             self.keep_alive = False
-        elif framing is Framing.NONE or (framing is Framing.LENGTH and not head.content_length):
+        elif framing is _NONE or (framing is _LENGTH and not head.content_length):
             self._ended()
             events.append(END)
-        elif framing is Framing.LENGTH:
+        elif framing is _LENGTH:
             if len(rest) == head.content_length:
                 self._reading = _R_IDLE
                 events.append(Data(rest))
@@ -321,7 +324,7 @@ class ClientConnection:
                 return b""
             self._left = head.content_length
             self._reading = _R_LENGTH
-        elif framing is Framing.CHUNKED:
+        elif framing is _CHUNKED:
             self._chunks = ChunkedReader(self._cache, self._limits, 502)
             self._reading = _R_CHUNKED
         else:

@@ -7,10 +7,9 @@ from __future__ import annotations
 import enum
 from typing import Final
 
-import attrs
-
 from pico.errors import RemoteProtocolError
 from pico.wire.http1.headers import Fields, Header
+from pico.wire.value import Value
 
 
 class Framing(enum.Enum):
@@ -24,8 +23,7 @@ class Framing(enum.Enum):
     EOF = "end of connection"
 
 
-@attrs.define
-class RequestHead:
+class RequestHead(Value):
     """
     A request line with its headers.
 
@@ -41,39 +39,98 @@ class RequestHead:
     :ivar fields: the header section, shared with other messages that have the same.
     """
 
-    method: bytes
-    target: bytes
-    path: bytes
-    version: int
-    headers: list[Header]
-    framing: Framing
-    content_length: int
-    keep_alive: bool
-    expect_continue: bool
-    upgrade: bytes | None
-    host: bytes | None
-    connection_options: frozenset[bytes] | None
-    fields: Fields
+    __match_args__ = (
+        "method",
+        "target",
+        "path",
+        "version",
+        "headers",
+        "framing",
+        "content_length",
+        "keep_alive",
+        "expect_continue",
+        "upgrade",
+        "host",
+        "connection_options",
+        "fields",
+    )
+    __slots__ = __match_args__
+
+    def __init__(
+        self,
+        method: bytes,
+        target: bytes,
+        path: bytes,
+        version: int,
+        headers: list[Header],
+        framing: Framing,
+        content_length: int,
+        keep_alive: bool,
+        expect_continue: bool,
+        upgrade: bytes | None,
+        host: bytes | None,
+        connection_options: frozenset[bytes] | None,
+        fields: Fields,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.path = path
+        self.version = version
+        self.headers = headers
+        self.framing = framing
+        self.content_length = content_length
+        self.keep_alive = keep_alive
+        self.expect_continue = expect_continue
+        self.upgrade = upgrade
+        self.host = host
+        self.connection_options = connection_options
+        self.fields = fields
 
 
-@attrs.define
-class ResponseHead:
+class ResponseHead(Value):
     """
     A status line with its headers; interim responses (1xx but 101) come before the final one.
 
     :ivar upgrade: the protocol that a 101 switches to.
     """
 
-    status: int
-    reason: bytes
-    version: int
-    headers: list[Header]
-    framing: Framing
-    content_length: int
-    keep_alive: bool
-    upgrade: bytes | None
-    connection_options: frozenset[bytes] | None
-    fields: Fields
+    __match_args__ = (
+        "status",
+        "reason",
+        "version",
+        "headers",
+        "framing",
+        "content_length",
+        "keep_alive",
+        "upgrade",
+        "connection_options",
+        "fields",
+    )
+    __slots__ = __match_args__
+
+    def __init__(
+        self,
+        status: int,
+        reason: bytes,
+        version: int,
+        headers: list[Header],
+        framing: Framing,
+        content_length: int,
+        keep_alive: bool,
+        upgrade: bytes | None,
+        connection_options: frozenset[bytes] | None,
+        fields: Fields,
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.version = version
+        self.headers = headers
+        self.framing = framing
+        self.content_length = content_length
+        self.keep_alive = keep_alive
+        self.upgrade = upgrade
+        self.connection_options = connection_options
+        self.fields = fields
 
     @property
     def informational(self) -> bool:
@@ -83,31 +140,40 @@ class ResponseHead:
         return self.status < 200 and self.status != 101
 
 
-@attrs.define
-class Data:
+class Data(Value):
     """
     A piece of a body; where it was cut means nothing.
     """
 
-    data: bytes
+    __match_args__ = ("data",)
+    __slots__ = __match_args__
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
 
 
-@attrs.define
-class EndOfMessage:
+class EndOfMessage(Value):
     """
     The message is complete.
     """
 
-    trailers: list[Header]
+    __match_args__ = ("trailers",)
+    __slots__ = __match_args__
+
+    def __init__(self, trailers: list[Header]) -> None:
+        self.trailers = trailers
 
 
-@attrs.define
-class Failed:
+class Failed(Value):
     """
     The peer broke the protocol. The connection reads nothing any more.
     """
 
-    error: RemoteProtocolError
+    __match_args__ = ("error",)
+    __slots__ = __match_args__
+
+    def __init__(self, error: RemoteProtocolError) -> None:
+        self.error = error
 
 
 #: The end of a message without trailers; one object for all of them.

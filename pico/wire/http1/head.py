@@ -103,7 +103,9 @@ def parse_request(head: bytes, cache: HeaderCache, limits: Limits) -> RequestHea
         _check_coding(fields.coding, fields.length, version, 400)
         framing = _CHUNKED
     elif fields.length is not None:
-        content_length = _content_length(fields.length, 400)
+        content_length = fields.length_read
+        if content_length < 0:
+            content_length = fields.length_read = _content_length(fields.length, 400)
         if content_length:
             framing = _LENGTH
     keep_alive = version == 11
@@ -204,7 +206,9 @@ def parse_response(head: bytes, cache: HeaderCache, limits: Limits, method: byte
     if fields.coding is not None:
         _check_coding(fields.coding, fields.length, version, 502)
     elif fields.length is not None:
-        content_length = _content_length(fields.length, 502)
+        content_length = fields.length_read
+        if content_length < 0:
+            content_length = fields.length_read = _content_length(fields.length, 502)
     if status < 200 or status == 204 or status == 304 or method == b"HEAD":
         if fields.coding is not None and (status < 200 or status == 204):
             raise RemoteProtocolError(502, "Transfer-Encoding in a response that has no body")

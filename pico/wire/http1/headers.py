@@ -12,9 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-import attrs
-
 from pico.errors import RemoteProtocolError
+from pico.wire.value import Value
 
 
 class Role(enum.IntEnum):
@@ -41,8 +40,7 @@ _ROLES: Final = {
 }
 
 
-@attrs.define
-class Header:
+class Header(Value):
     """
     One header line.
 
@@ -53,11 +51,15 @@ class Header:
     :ivar tag: what the application makes of the name, see :class:`HeaderCache`.
     """
 
-    name: bytes
-    value: bytes
-    line: bytes
-    role: int
-    tag: int
+    __match_args__ = ("name", "value", "line", "role", "tag")
+    __slots__ = __match_args__
+
+    def __init__(self, name: bytes, value: bytes, line: bytes, role: int, tag: int) -> None:
+        self.name = name
+        self.value = value
+        self.line = line
+        self.role = role
+        self.tag = tag
 
 
 # token ":" OWS field-value OWS. A field value is visible characters, spaces, tabs and obs-text; folding is not in it.
@@ -88,11 +90,13 @@ class Fields:
     """
     The header section of a message, and what of it concerns the message itself.
 
-    Sections that come again are the same object, so it is read only, but for ``note``.
+    Sections that come again are the same object, so it is read only, but for what is remembered in ``length_read`` and
+    ``note``.
 
     :ivar host: the value of Host; ``None`` if there is none, or none that a request may have.
     :ivar host_fault: what is wrong with Host; empty if nothing is. It concerns requests alone.
     :ivar length: the value of Content-Length, unchecked.
+    :ivar length_read: the number that ``length`` is; -1 until somebody has read it.
     :ivar coding: the value of Transfer-Encoding, unchecked.
     :ivar words: the words of Connection in lower case; ``None`` without that header.
     :ivar note: free for the application: what it has worked out from ``headers``.
@@ -100,7 +104,19 @@ class Fields:
         again where the whole does not, so that it is the one to put a note on.
     """
 
-    __slots__ = ("coding", "expect", "headers", "host", "host_fault", "length", "note", "rest", "upgrade", "words")
+    __slots__ = (
+        "coding",
+        "expect",
+        "headers",
+        "host",
+        "host_fault",
+        "length",
+        "length_read",
+        "note",
+        "rest",
+        "upgrade",
+        "words",
+    )
 
     def __init__(self, headers: list[Header]) -> None:
         """
@@ -110,6 +126,7 @@ class Fields:
         self.host: bytes | None = None
         self.host_fault = ""
         self.length: bytes | None = None
+        self.length_read = -1
         self.coding: bytes | None = None
         self.words: frozenset[bytes] | None = None
         self.expect: bytes | None = None
@@ -156,6 +173,7 @@ class Fields:
         fields.host = self.host
         fields.host_fault = self.host_fault
         fields.length = self.length
+        fields.length_read = self.length_read
         fields.coding = self.coding
         fields.words = self.words
         fields.expect = self.expect

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from typing import Final
 
-import attrs
+from pico.wire.value import Value
 
 
-@attrs.frozen
-class Limits:
+class Limits(Value):
     """
     Caps on what is read, in bytes or counts.
 
@@ -23,13 +22,34 @@ class Limits:
     :ivar interim: 1xx responses before the final one.
     """
 
-    start_line: int = 16_384
-    header_bytes: int = 1_048_576
-    headers: int = 256
-    chunk_line: int = 1_024
-    trailer_bytes: int = 16_384
-    trailers: int = 64
-    interim: int = 16
+    __match_args__ = (
+        "start_line",
+        "header_bytes",
+        "headers",
+        "chunk_line",
+        "trailer_bytes",
+        "trailers",
+        "interim",
+    )
+    __slots__ = __match_args__
+
+    def __init__(
+        self,
+        start_line: int = 16_384,
+        header_bytes: int = 1_048_576,
+        headers: int = 256,
+        chunk_line: int = 1_024,
+        trailer_bytes: int = 16_384,
+        trailers: int = 64,
+        interim: int = 16,
+    ) -> None:
+        self.start_line = start_line
+        self.header_bytes = header_bytes
+        self.headers = headers
+        self.chunk_line = chunk_line
+        self.trailer_bytes = trailer_bytes
+        self.trailers = trailers
+        self.interim = interim
 
 
 #: What is safe for a port that everybody can reach.

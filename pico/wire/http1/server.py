@@ -43,6 +43,9 @@ class Writing(enum.Enum):
     SWITCHED = "nothing, it is another protocol's"
 
 
+_NONE: Final[Framing] = Framing.NONE
+_LENGTH: Final[Framing] = Framing.LENGTH
+_CHUNKED: Final[Framing] = Framing.CHUNKED
 _R_HEAD: Final[Reading] = Reading.HEAD
 _R_LENGTH: Final[Reading] = Reading.LENGTH
 _R_CHUNKED: Final[Reading] = Reading.CHUNKED
@@ -402,7 +405,7 @@ class ServerConnection:
             raise collector.fault(raw + b"\r\n\r\n") or error from None
         events.append(request)
         self._head_read(request, events)
-        if request.framing is Framing.NONE:
+        if request.framing is _NONE:
             if rest:
                 self._held = rest
             return b""
@@ -413,10 +416,10 @@ class ServerConnection:
         Make ready for what follows a head.
         """
         framing = request.framing
-        if framing is Framing.NONE:
+        if framing is _NONE:
             self._reading = _R_ENDED
             events.append(END)
-        elif framing is Framing.LENGTH:
+        elif framing is _LENGTH:
             self._left = request.content_length
             self._reading = _R_LENGTH
         else:

@@ -4,22 +4,23 @@ What a byte stream over a WebSocket reports.
 
 from __future__ import annotations
 
-import attrs
-
 from pico.errors import RemoteProtocolError
+from pico.wire.value import Value
 
 
-@attrs.define
-class Bytes:
+class Bytes(Value):
     """
     Bytes of the stream; where messages began and ended means nothing.
     """
 
-    data: bytes
+    __match_args__ = ("data",)
+    __slots__ = __match_args__
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
 
 
-@attrs.define
-class Closed:
+class Closed(Value):
     """
     The peer has ended the stream.
 
@@ -27,16 +28,23 @@ class Closed:
         ended, as Piko's does.
     """
 
-    code: int
+    __match_args__ = ("code",)
+    __slots__ = __match_args__
+
+    def __init__(self, code: int) -> None:
+        self.code = code
 
 
-@attrs.define
-class Failed:
+class Failed(Value):
     """
     The peer broke the protocol; ``error.code`` is the close code that it is sent.
     """
 
-    error: RemoteProtocolError
+    __match_args__ = ("error",)
+    __slots__ = __match_args__
+
+    def __init__(self, error: RemoteProtocolError) -> None:
+        self.error = error
 
 
 Event = Bytes | Closed | Failed

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import enum
 
-import attrs
-
 from pico.errors import RemoteProtocolError
+from pico.wire.value import Value
 from pico.wire.yamux.stream import Stream
 
 
@@ -26,42 +25,54 @@ class ResetCause(enum.Enum):
     OVERFLOW = "too much received and not read"
 
 
-@attrs.define
-class StreamOpened:
+class StreamOpened(Value):
     """
     The peer has opened a stream: accept or reset it.
     """
 
-    stream: Stream
+    __match_args__ = ("stream",)
+    __slots__ = __match_args__
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
 
 
-@attrs.define
-class DataReceived:
+class DataReceived(Value):
     """
     Bytes have come; call ``consumed`` for them when they have been used.
     """
 
-    stream: Stream
-    data: bytes
+    __match_args__ = ("stream", "data")
+    __slots__ = __match_args__
+
+    def __init__(self, stream: Stream, data: bytes) -> None:
+        self.stream = stream
+        self.data = data
 
 
-@attrs.define
-class StreamFinished:
+class StreamFinished(Value):
     """
     The peer will send no more. If our side has ended before, the stream's state is ``CLOSED``.
     """
 
-    stream: Stream
+    __match_args__ = ("stream",)
+    __slots__ = __match_args__
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
 
 
-@attrs.define
-class StreamReset:
+class StreamReset(Value):
     """
     Both directions of a stream are dead; nothing more comes of it, and verbs on it do nothing.
     """
 
-    stream: Stream
-    cause: ResetCause
+    __match_args__ = ("stream", "cause")
+    __slots__ = __match_args__
+
+    def __init__(self, stream: Stream, cause: ResetCause) -> None:
+        self.stream = stream
+        self.cause = cause
 
     @property
     def refused(self) -> bool:
@@ -71,35 +82,41 @@ class StreamReset:
         return self.cause is ResetCause.REFUSED
 
 
-@attrs.define
-class PongReceived:
+class PongReceived(Value):
     """
     Our last ping was answered.
 
     :ivar rtt: seconds that it took.
     """
 
-    rtt: float
+    __match_args__ = ("rtt",)
+    __slots__ = __match_args__
+
+    def __init__(self, rtt: float) -> None:
+        self.rtt = rtt
 
 
-@attrs.define
-class GoAwayReceived:
+class GoAwayReceived(Value):
     """
     The peer takes no new streams; those that exist go on. Reported once.
     """
 
-    code: int
+    __match_args__ = ("code",)
+    __slots__ = __match_args__
+
+    def __init__(self, code: int) -> None:
+        self.code = code
 
 
-@attrs.define
-class SessionClosed:
+class SessionClosed(Value):
     """
     The peer has ended the connection. No stream lives any more.
     """
 
+    __slots__ = ()
 
-@attrs.define
-class Failed:
+
+class Failed(Value):
     """
     The session is over: the peer broke the protocol (go-away 1 is queued for it), or said that we did.
 
@@ -108,7 +125,11 @@ class Failed:
     :ivar error: with the go-away code.
     """
 
-    error: RemoteProtocolError
+    __match_args__ = ("error",)
+    __slots__ = __match_args__
+
+    def __init__(self, error: RemoteProtocolError) -> None:
+        self.error = error
 
 
 Event = (
@@ -116,22 +137,28 @@ Event = (
 )
 
 
-@attrs.define
-class FinishSent:
+class FinishSent(Value):
     """
     Our FIN has left. If the peer's has come before, the stream's state is ``CLOSED``.
     """
 
-    stream: Stream
+    __match_args__ = ("stream",)
+    __slots__ = __match_args__
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
 
 
-@attrs.define
-class QueueDrained:
+class QueueDrained(Value):
     """
     A stream's queue has shrunk to the size that ``notify`` was called with.
     """
 
-    stream: Stream
+    __match_args__ = ("stream",)
+    __slots__ = __match_args__
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
 
 
 SentEvent = FinishSent | QueueDrained

@@ -102,6 +102,8 @@ class Session:
         "_into",
         "_left",
         "_limits",
+        "_max_buffered",
+        "_max_control",
         "_next_id",
         "_now",
         "_out",
@@ -119,6 +121,9 @@ class Session:
 
     def __init__(self, role: Role, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits = limits
+        # These two are asked for whenever bytes come.
+        self._max_buffered = limits.max_buffered
+        self._max_control = limits.max_control
         self._next_id = role.value
         self._now = 0.0
         self._pings = Pings(limits.max_pings_per_second)
@@ -194,7 +199,7 @@ class Session:
         end = len(data)
         pos = self._go_on(data, events) if self._left else 0
         streams = self._streams
-        max_buffered = self._limits.max_buffered
+        max_buffered = self._max_buffered
         while end - pos >= HEADER_SIZE:
             kind, flags, stream_id, length = _unpack_from(data, pos)
             pos += HEADER_SIZE
@@ -253,7 +258,7 @@ class Session:
                 self._remote_finished(stream, events)
         if pos < end:
             self._rest = data[pos:]
-        if len(self._out.control) > self._limits.max_control:
+        if len(self._out.control) > self._max_control:
             self._fail("answers are not read", events)
         return events
 

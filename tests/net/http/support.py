@@ -17,7 +17,7 @@ from pico.net.deadlines import Deadlines
 from pico.net.http.answers import Answer, error_answer
 from pico.net.http.client import HTTPClientProtocol
 from pico.net.http.exchange import Exchange
-from pico.net.http.gateway import Acquirer, Backend, Exchanger, FailureKind, RequestForm
+from pico.net.http.gateway import Backend, Exchanger, FailureKind, Gateway, Requester, RequestForm
 from pico.net.http.pool import Pool
 from pico.net.http.server import HTTPServerProtocol, ServerSettings
 from pico.testing import MemoryPipe, MemoryTransport
@@ -67,7 +67,7 @@ class Peer(Protocol):
         return received
 
 
-class Service:
+class Service(Backend):
     """
     A backend whose connections are pipes to :class:`Peer` objects that the test plays.
 
@@ -86,7 +86,7 @@ class Service:
         self.released = 0
         self.pool = Pool(size=4, idle_timeout=60, clock=world.clock, deadlines=world.deadlines)
 
-    def acquire(self, exchange: Acquirer, fresh: bool) -> None:
+    def acquire(self, exchange: Requester, fresh: bool) -> None:
         if self.down is not None:
             exchange.unreachable(self.down)
             return
@@ -106,14 +106,14 @@ class Service:
         """
         self._connect(self.waiting.pop(0))
 
-    def _connect(self, exchange: Acquirer) -> None:
+    def _connect(self, exchange: Requester) -> None:
         client = HTTPClientProtocol(self, self, cache=self.world.cache, limits=Limits())
         peer = Peer()
         self.peers.append(peer)
         self.world.connect(client, peer)
         exchange.connected(client)
 
-    def cancel(self, exchange: Acquirer) -> None:
+    def cancel(self, exchange: Requester) -> None:
         assert isinstance(exchange, Exchange)
         self.waiting.remove(exchange)
         self.released += 1
@@ -132,19 +132,18 @@ class Service:
         self.pool.discard(client)
 
 
-class World:
+class World(Gateway):
     """
     One gateway, its clients and its services, on one clock. It is the application and the gateway itself.
     """
 
-    response_timeout = 30.0
-    read_timeout = 0.0
-    write_timeout = 0.0
-    retry_buffer = 100
-    attempts = 3
-    max_body = 0
-
     def __init__(self, services: int = 1, settings: ServerSettings | None = None) -> None:
+        self.response_timeout = 30.0
+        self.read_timeout = 0.0
+        self.write_timeout = 0.0
+        self.retry_buffer = 100
+        self.attempts = 3
+        self.max_body = 0
         self.clock = Clock()
         self.deadlines = Deadlines(self.clock, 0.1)
         self.cache = HeaderCache()
