@@ -9,43 +9,21 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
-from tests.system.case import Node, SystemTestCase, pico
+from tests.system.case import Node
 from tests.system.http_client import request_bytes
-from tests.system.load import Load, under_load
-from tests.system.processes import Program, eventually, free_port
-
-#: Answers between two steps of a plan, of each node.
-BETWEEN = 200
+from tests.system.load import Load
+from tests.system.processes import Program, eventually
+from tests.system.two_nodes import BETWEEN, TwoNodesTestCase
 
 
-class SDKTests(SystemTestCase):
+class SDKTests(TwoNodesTestCase):
     """
-    Two nodes, and programs with tunnels to either of them or to both.
+    Programs with tunnels to either of them or to both.
     """
 
-    def setUp(self) -> None:
-        """
-        Start the nodes.
-        """
-        super().setUp()
-        self._gossip = [free_port(), free_port()]
-        self.nodes = [self._node(number) for number in range(2)]
-        for node in self.nodes:
-            eventually(lambda node=node: len(_known(node)) == 2, "the nodes to know each other")  # type: ignore[misc]
-        self._programs = 0
-
-    def _node(self, number: int) -> Node:
-        return self.scene.node(
-            {
-                "cluster.node-id": f"n{number + 1}",
-                "cluster.gossip.bind-addr": f"127.0.0.1:{self._gossip[number]}",
-                "cluster.join": ",".join(f"127.0.0.1:{port}" for port in self._gossip),
-                "cluster.join-timeout": "1s",
-                "cluster.abort-if-join-fails": "false",
-            }
-        )
+    programs = 0
 
     def program(self, nodes: Sequence[Node], connections: int = 1) -> Program:
         """
@@ -53,40 +31,12 @@ class SDKTests(SystemTestCase):
 
         :param nodes: that it dials, in turn.
         """
-        self._programs += 1
+        self.programs += 1
         urls = [f"http://127.0.0.1:{node.upstream}" for node in nodes]
-        command = [sys.executable, "-m", "tests.system.sdk_program", "e", f"p{self._programs}", str(connections)]
+        command = [sys.executable, "-m", "tests.system.sdk_program", "e", f"p{self.programs}", str(connections)]
         program = self.scene.start("program", [*command, *urls])
         eventually(lambda: program.log.count("connected to") >= connections, "the program's tunnels")
         return program
-
-    def wait_until_served(self) -> None:
-        """
-        Wait until both nodes know the endpoint.
-        """
-        for node in self.nodes:
-            eventually(lambda node=node: node.fetch("/x").status == 200, "the endpoint to be served")  # type: ignore[misc]
-
-    def wait_until_known(self, tunnels: int) -> None:
-        """
-        Wait until each node knows of so many tunnels, which takes gossip some tenths of a second.
-        """
-
-        def known(node: Node) -> int:
-            statuses = [node.status(f"/status/cluster/nodes/n{number + 1}") for number in range(2)]
-            return sum(status["endpoints"].get("e", 0) for status in statuses if isinstance(status, dict))
-
-        for node in self.nodes:
-            eventually(lambda node=node: known(node) == tunnels, f"{tunnels} tunnels to be known")  # type: ignore[misc]
-
-    def drive(self, plan: Callable[[], Awaitable[None]], loads: Sequence[Load], what: str) -> None:
-        """
-        Run a plan under load, and print what was counted: nothing may fail.
-        """
-        under_load(plan, *loads)
-        served, wrong = sum(load.served for load in loads), [each for load in loads for each in load.wrong]
-        print(f"\n{what}: {served} requests served, {len(wrong)} failed")
-        self.assertEqual(wrong, [])
 
     def replace(self, connections: int) -> None:
         """
@@ -96,22 +46,19 @@ class SDKTests(SystemTestCase):
         running = self.program(self.nodes, connections)
         self.wait_until_served()
 
-        async def more() -> None:
-            await asyncio.gather(*(load.until(BETWEEN) for load in loads))
-
         async def plan() -> None:
             nonlocal running
             for number in range(4):
-                await more()
+                await self.more(loads)
                 # Each begins with another node.
                 nodes = self.nodes if number % 2 else self.nodes[::-1]
                 new = await asyncio.to_thread(self.program, nodes, connections)
                 running, old = new, running
                 await asyncio.to_thread(self.wait_until_known, 2 * connections)
                 old.terminate()
-                await more()
+                await self.more(loads)
                 self.assertEqual(await asyncio.to_thread(old.wait), 0)
-            await more()
+            await self.more(loads)
 
         self.drive(plan, loads, f"4 programs replaced, {connections} tunnels each")
 
@@ -135,17 +82,14 @@ class SDKTests(SystemTestCase):
         self.wait_until_served()
         loads = [Load(node.proxy, 8) for node in self.nodes]
 
-        async def more() -> None:
-            await asyncio.gather(*(load.until(BETWEEN) for load in loads))
-
         async def plan() -> None:
             for number in range(4):
                 node, other = self.nodes[number % 2], self.nodes[number % 2 - 1]
-                await more()
+                await self.more(loads)
                 await asyncio.to_thread(self.order, node, "drain")
                 await asyncio.to_thread(other.wait_for_tunnels, "e", 1)
                 await asyncio.to_thread(node.wait_for_tunnels, "e", 0)
-                await more()
+                await self.more(loads)
                 await asyncio.to_thread(self.order, node, "undrain")
 
         self.drive(plan, loads, "4 nodes drained, one tunnel")
@@ -195,16 +139,3 @@ class SDKTests(SystemTestCase):
             self.assertEqual(client.response().body, b"p1: GET /gate\n")
             client.close()
         self.assertEqual(old.wait(), 0)
-
-    def order(self, node: Node, command: str) -> None:
-        """
-        Tell a node something.
-        """
-        result = pico(command, f"--server.url=http://127.0.0.1:{node.admin}")
-        self.assertEqual(result.returncode, 0, result.stderr)
-
-
-def _known(node: Node) -> Sequence[object]:
-    found = node.status("/status/cluster/nodes")
-    assert isinstance(found, list)
-    return found
