@@ -12,6 +12,9 @@ import attrs
 #: Characters of an error that are kept.
 MAX_ERROR = 300
 
+#: Seconds after which every node has heard of a tunnel.
+KNOWN = 1.0
+
 
 class Carries(Protocol):
     """
@@ -77,6 +80,12 @@ class EndpointState:
         Whether it has a tunnel.
         """
         return bool(self._serving)
+
+    def ready(self, now: float) -> bool:
+        """
+        Whether every node sends its requests here. A clock that was set back says nothing against that.
+        """
+        return self.connected and not 0 <= now - self.since < KNOWN
 
     @property
     def serving(self) -> Sequence[Serving]:
@@ -198,9 +207,8 @@ class Endpoints:
         self._states.append(state)
         return state
 
-    @property
-    def ready(self) -> bool:
+    def ready(self, now: float) -> bool:
         """
-        Whether each of them has a tunnel.
+        Whether each of them is: whatever it replaces can go.
         """
-        return not self.stopping and all(state.connected for state in self._states)
+        return not self.stopping and all(state.ready(now) for state in self._states)

@@ -267,7 +267,7 @@ def make_agent(
             address = parse_address(config.server.bind_addr)
         except ValueError as error:
             raise ConfigError(f"server.bind_addr: {error}") from None
-        own_port = OwnPort(reactor, address, make_agent_site(endpoints, metrics, clock=clock))
+        own_port = OwnPort(reactor, address, make_agent_site(endpoints, metrics, clock=clock, time_of_day=time_of_day))
     return AgentService(listeners, config.grace_period, endpoints=endpoints, own_port=own_port)
 
 

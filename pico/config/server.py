@@ -92,7 +92,7 @@ class Rebalance(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0.0
     shed_rate: Annotated[
         float, Setting(Kind.FACTOR, "Tunnels that one node asks to go in a second, as a part of the average.", most=1)
-    ] = 0.005
+    ] = 0.03
     min_conns: Annotated[int, Setting(Kind.COUNT, "A node with fewer tunnels asks nobody to go.")] = 50
 
 

@@ -55,7 +55,7 @@ class RebalanceSettings:
     """
 
     threshold: float = 0.0
-    shed_rate: float = 0.005
+    shed_rate: float = 0.03
     min_conns: int = 50
 
 

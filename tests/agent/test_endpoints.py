@@ -37,7 +37,7 @@ class EndpointStateTests(SynchronousTestCase):
         """
         state = self.state
         self.assertEqual((state.connected, state.since, state.last_error), (False, 100.0, ""))
-        self.assertFalse(self.endpoints.ready)
+        self.assertFalse(self.endpoints.ready(102.0))
 
     def got(self, node: str, now: float, *serving: FakeTunnel, tunnel: FakeTunnel | None = None) -> FakeTunnel:
         """
@@ -64,7 +64,8 @@ class EndpointStateTests(SynchronousTestCase):
         self.assertEqual((state.connected, state.since, self.held()), (True, 102.0, [("n1", 102.0)]))
         self.assertEqual((state.last_error, state.last_error_at), ("refused", 101.0))
         self.assertEqual((state.connects, state.reconnects), (1, 0))
-        self.assertTrue(self.endpoints.ready)
+        for now, ready in ((102.0, False), (102.9, False), (103.0, True), (1.0, True)):
+            self.assertIs(self.endpoints.ready(now), ready, now)
 
     def test_lost(self) -> None:
         """
@@ -160,7 +161,7 @@ class EndpointsTests(SynchronousTestCase):
 
     def test_ready(self) -> None:
         """
-        Ready means all of them, and not on the way out.
+        Ready means all of them, for a second, and not on the way out.
         """
         endpoints = Endpoints()
         first, second = endpoints.add("e", 0.0), endpoints.add("e", 0.0)
@@ -168,6 +169,6 @@ class EndpointsTests(SynchronousTestCase):
         for state, ready in ((first, False), (second, True)):
             tunnel = FakeTunnel()
             state.got(tunnel, "", [tunnel], 1.0)
-            self.assertIs(endpoints.ready, ready)
+            self.assertIs(endpoints.ready(2.0), ready)
         endpoints.stopping = True
-        self.assertFalse(endpoints.ready)
+        self.assertFalse(endpoints.ready(2.0))

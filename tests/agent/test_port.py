@@ -25,11 +25,12 @@ class AgentPortTests(SynchronousTestCase):
         self.first, self.second = self.endpoints.add("e", 0.0), self.endpoints.add("f", 0.0)
         metrics = Metrics()
         metrics.counter("pico_a", "A.")
-        serve(self.network, make_agent_site(self.endpoints, metrics, clock=self.network.clock))
+        clock = self.network.clock
+        serve(self.network, make_agent_site(self.endpoints, metrics, clock=clock, time_of_day=clock.seconds))
 
     def test_ready(self) -> None:
         """
-        503 until each endpoint has a tunnel; the body says which has and why one has not.
+        503 until each endpoint has had a tunnel for a second; the body says which has and why one has not.
         """
         tunnel = FakeTunnel()
         self.first.got(tunnel, "n1", [tunnel], 10.0)
@@ -54,7 +55,11 @@ class AgentPortTests(SynchronousTestCase):
             "last_error_at": "1970-01-01T00:00:20Z",
         }
         self.assertEqual((answer.status, answer.json), (503, {"status": "not ready", "endpoints": [first, second]}))
+        self.network.clock.advance(30.0)
         self.second.got(tunnel, "", [tunnel], 30.0)
+        self.network.clock.advance(0.9)
+        self.assertEqual(ask(self.network, "/ready").status, 503)
+        self.network.clock.advance(0.1)
         answer = ask(self.network, "/ready")
         since = "1970-01-01T00:00:30Z"
         second.update(connected=True, since=since, tunnels=[{"node": None, "since": since}])

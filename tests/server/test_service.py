@@ -227,6 +227,24 @@ class DrainTests(LifeTestCase):
         self.world.network.advance(0.2)
         self.assert_over(stopped)
 
+    def test_half_a_head(self) -> None:
+        """
+        A connection on which a request has begun is not idle, however little of it has come: it is answered.
+        """
+        node = self.begin()
+        kept, idle = self.world.get(), self.world.get()
+        kept.take()
+        self.world.say(kept, _GET[:1])
+        stopped = self.stop(node)
+        self.assertIsNotNone(idle.lost)
+        self.world.network.advance(5)
+        self.assertIsNone(kept.lost)
+        self.world.say(kept, _GET[1:])
+        self.assertEqual((kept.body, b"\r\nConnection: close" in kept.head), (b"hello", True))
+        self.assertIsNotNone(kept.lost)
+        self.world.network.advance(1)
+        self.assert_over(stopped)
+
     def test_in_flight(self) -> None:
         """
         Requests under way are served to their end, on connections that close behind them; with the last one the drain

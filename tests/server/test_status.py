@@ -295,8 +295,11 @@ class StatusTests(SynchronousTestCase):
 
     def test_agent_readiness(self) -> None:
         """
-        An agent is ready while it has its tunnel, and says what became of it.
+        An agent is ready while it has its tunnel and other nodes have had time to hear of it, and says what became of
+        it.
         """
+        self.assertEqual(self.ask_agent("/ready").status, 503)
+        self.network.advance(1)
         ready = self.ask_agent("/ready")
         assert isinstance(ready.json, dict)
         (state,) = ready.json["endpoints"]

@@ -91,6 +91,10 @@ class LargeBodyTests(SharedSceneTestCase):
         self._check_memory(memory)
 
     def _check_memory(self, memory: MemorySampler) -> None:
+        grown = ", ".join(
+            f"{each.name} {memory.growth(each) / MIB:.1f} MiB" for each in (self.node.program, self.agent)
+        )
+        print(f"\n1 GiB: {grown}, of {memory.samples} samples")
         self.assertGreater(memory.samples, 50)
         for program in (self.node.program, self.agent):
             self.assertLess(memory.growth(program), GROWTH, program.name)
@@ -138,6 +142,8 @@ class StoppedReaderTests(SystemTestCase):
                 check = PatternCheck()
                 client.response(sink=check)
                 self.assertEqual(check.size, size)
+        grown = ", ".join(f"{program.name} {memory.growth(program) / MIB:.0f} MiB" for program in (node.program, agent))
+        print(f"\n{count} readers that stop: {grown}")
         # A window of 256 KiB each, a read of as much that was cut by it, and the transport's own buffer.
         for program in (node.program, agent):
             self.assertLess(memory.growth(program), count * 768 * 1024, program.name)

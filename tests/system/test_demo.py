@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 
-from tests.system.case import SystemTestCase
+from tests.system.case import SystemTestCase, run
 from tests.system.http_client import Client, fetch, request_bytes
 from tests.system.processes import PICO, eventually, free_port
 from tests.system.services import HTTPService
@@ -47,6 +47,22 @@ class DemoTests(SystemTestCase):
         self.assertEqual(demo.wait(), 0)
         self.assertTrue(demo.log.endswith("stopped\n"))
         self.assertRaises(OSError, Client, proxy)
+
+    def test_commands_to_paste(self) -> None:
+        """
+        The three commands that it prints work when they are pasted: by header, by host, and a stream of events.
+        """
+        demo = self.scene.start("demo", [*PICO, "demo"])
+        demo.wait_for_log("the nodes, as they see each other")
+        by_header, by_host, events = re.findall(r"^  (curl .*)$", demo.log, re.MULTILINE)
+        for command in (by_header, by_host):
+            self.assertIn("<title>Pico sample service</title>", run(["bash", "-c", command]).stdout)
+        stream = self.scene.start("stream", ["bash", "-c", f"exec {events}"])
+        stream.wait_for_log(r"data: .*\n\n(.*\n)*data: ")
+        demo.signal(signal.SIGINT)
+        self.assertEqual(demo.wait(), 0)
+        # The stream was cut, and looks it.
+        self.assertNotEqual(stream.wait(), 0)
 
     def test_own_service(self) -> None:
         """
