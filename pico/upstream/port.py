@@ -114,7 +114,7 @@ class UpstreamPort:
     ) -> None:
         """
         :param cache: of headers of agents' requests, and of responses that come through their tunnels.
-        :param shedding: is told of tunnels that come and go.
+        :param shedding: is told of tunnels that come and go, and of those that a drain has told to go.
         """
         self._node_id = node_id
         self._registry = registry
@@ -250,6 +250,8 @@ class UpstreamPort:
         for upstream in self._movable():
             if upstream.session is not None and not upstream.session.going_away:
                 upstream.session.go_away()
+                if self._shedding is not None:
+                    self._shedding.told(upstream)
 
     def resume(self) -> None:
         """

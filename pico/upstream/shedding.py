@@ -94,6 +94,12 @@ class Shedding:
         if self._timer is None:
             self._timer = self._clock.callLater(LOOK, self._look)
 
+    def told(self, upstream: TunnelUpstream) -> None:
+        """
+        The agent of a tunnel was told to go, as the node drains. It is expected to even when that is taken back.
+        """
+        self._movables.told(upstream, self._clock.seconds())
+
     def went(self, upstream: TunnelUpstream) -> None:
         """
         A tunnel is not registered any more; a second time changes nothing.

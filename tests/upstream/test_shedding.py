@@ -240,6 +240,29 @@ class SheddingTests(SheddingTestCase):
         self.assertEqual(self.shed, (0, 0))
         self.assertEqual([user.told for user in self.users], [["leaves"]] * 4)
 
+    def test_drain_taken_back(self) -> None:
+        """
+        Who was told to go by a drain that was taken back is not counted as staying: of those that come after it as
+        many are asked as if the others had gone.
+        """
+        self.agents("a", "b", "c", "d")
+        self.active = False
+        self.port.drain()
+        self.port.resume()
+        self.active = True
+        with capturedLogs() as events:
+            self.advance(5)
+        self.assertEqual([event for event in events if event["log_namespace"] == "upstream"], [])
+        self.agents("e", "f", "g", "h")
+        self.advance(1)
+        self.assertEqual(self.shed, (0, 0))
+        for upstream in list(self.registry):
+            if upstream.number <= 4:
+                assert upstream.session is not None
+                upstream.session.close()
+        self.advance(2)
+        self.assertEqual(self.shed, (2, 0))
+
     def test_not_active(self) -> None:
         """
         A node that starts or stops asks nobody.
