@@ -25,6 +25,7 @@ from pico.names import TenantId
 from pico.net.addresses import text_of
 from pico.net.deadlines import Deadline, Deadlines
 from pico.net.turn import Turn
+from pico.net.waiters import Waiters
 from pico.tunnel.leaving import Leaving
 from pico.tunnel.session import TunnelSession, TunnelSettings
 from pico.tunnel.stream import TunnelStream
@@ -128,8 +129,8 @@ class LinkPort:
         self._looking = False
         self._quiet_until: dict[Refusal, float] = {}
         self._leaving = False
-        self._awaiting_quiet: list[Deferred[None]] = []
-        self._awaiting_end: list[Deferred[None]] = []
+        self._awaiting_quiet: Waiters[None] = Waiters()
+        self._awaiting_end: Waiters[None] = Waiters()
         self.upstreams = upstreams
         self.count = Count()
 
@@ -210,8 +211,7 @@ class LinkPort:
         """
         Wait until nothing is under way on any stream.
         """
-        quiet: Deferred[None] = Deferred(self._awaiting_quiet.remove)
-        self._awaiting_quiet.append(quiet)
+        quiet = self._awaiting_quiet.wait()
         for link in self._links:
             link.look(self._clock.seconds())
         self._tell_quiet()
@@ -225,8 +225,7 @@ class LinkPort:
         :return: fires when no link is left.
         """
         self._leaving = True
-        ended: Deferred[None] = Deferred(self._awaiting_end.remove)
-        self._awaiting_end.append(ended)
+        ended = self._awaiting_end.wait()
         for link in list(self._links):
             link.leave(grace)
         self._tell_ended()
@@ -324,15 +323,11 @@ class LinkPort:
 
     def _tell_quiet(self) -> None:
         if self._awaiting_quiet and not self.in_flight:
-            waiting, self._awaiting_quiet = self._awaiting_quiet, []
-            for each in waiting:
-                each.callback(None)
+            self._awaiting_quiet.tell(None)
 
     def _tell_ended(self) -> None:
         if self._awaiting_end and not self._links:
-            waiting, self._awaiting_end = self._awaiting_end, []
-            for each in waiting:
-                each.callback(None)
+            self._awaiting_end.tell(None)
 
 
 class AcceptedLink:

@@ -56,6 +56,7 @@ from pico.net.addresses import is_any, is_loopback, own_host, port_of, text_of_p
 from pico.net.background import background
 from pico.net.ports import listen_udp
 from pico.net.turn import Turn
+from pico.net.waiters import Waiters
 from pico.wire.link_auth import Peer, Purpose
 
 _log = Logger(namespace="cluster")
@@ -177,7 +178,7 @@ class Membership:
         self._port: IListeningPort | None = None
         self._flushing = False
         self._catching_up = False
-        self._replaced: list[Deferred[Replaced]] = []
+        self._replaced: Waiters[Replaced] = Waiters()
         self._looking = LoopingCall(self._look)
         self._looking.clock = clock
         self.exchanges = 0
@@ -308,9 +309,7 @@ class Membership:
         """
         Wait until this node's id belongs to somebody else.
         """
-        waiting: Deferred[Replaced] = Deferred()
-        self._replaced.append(waiting)
-        return waiting
+        return self._replaced.wait()
 
     # The link port's call
 
@@ -466,13 +465,11 @@ class Membership:
             )
         elif isinstance(event, Superseded):
             node = self._identification.own.id
-            error = Replaced(
+            replaced = Replaced(
                 f"another process was started as node {node}, and the cluster goes on with that one: give each node "
                 "an id of its own (cluster.node_id), or only a prefix (cluster.node_id_prefix)"
             )
-            waiting, self._replaced = self._replaced, []
-            for each in waiting:
-                each.callback(error)
+            self._replaced.tell(replaced)
 
     # Inside: publishing
 

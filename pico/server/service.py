@@ -29,6 +29,7 @@ from pico.net.addresses import advertised
 from pico.net.background import background
 from pico.net.ports import adopt_tcp, listen_tcp
 from pico.net.transport import address_of
+from pico.net.waiters import Waiters
 from pico.proxy.port import ProxyPort
 from pico.server.view import NodeView
 from pico.upstream.port import UpstreamPort
@@ -247,9 +248,9 @@ class NodeService(Service):
         #: When the drain began that is under way.
         self._told_at = 0.0
         self._starting: Deferred[None] | None = None
-        self._ready: list[Deferred[None]] = []
+        self._ready: Waiters[None] = Waiters()
         self._failure: PicoError | None = None
-        self._failed: list[Deferred[PicoError]] = []
+        self._failed: Waiters[PicoError] = Waiters()
         #: Whom to tell when everything is closed; one for each time that a stop was asked for.
         self._stopping: list[Deferred[None]] = []
         #: What the drain waits for now.
@@ -273,12 +274,7 @@ class NodeService(Service):
         """
         Wait until clients are taken.
         """
-        waiting: Deferred[None] = Deferred(self._ready.remove)
-        if self.view.open:
-            waiting.callback(None)
-        else:
-            self._ready.append(waiting)
-        return waiting
+        return defer.succeed(None) if self.view.open else self._ready.wait()
 
     def when_failed(self) -> Deferred[PicoError]:
         """
@@ -286,12 +282,7 @@ class NodeService(Service):
 
         :return: fires with the reason.
         """
-        waiting: Deferred[PicoError] = Deferred(self._failed.remove)
-        if self._failure is not None:
-            waiting.callback(self._failure)
-        else:
-            self._failed.append(waiting)
-        return waiting
+        return defer.succeed(self._failure) if self._failure is not None else self._failed.wait()
 
     def privilegedStartService(self) -> None:
         """
@@ -414,9 +405,7 @@ class NodeService(Service):
     def _fail(self, error: PicoError) -> None:
         if self._failure is None:
             self._failure = error
-            waiting, self._failed = self._failed, []
-            for each in waiting:
-                each.callback(error)
+            self._failed.tell(error)
 
     async def _settle(self) -> None:
         tunnels = 0
@@ -437,9 +426,7 @@ class NodeService(Service):
             admin=self._admin.shown,
             gossip=self._cluster.shown,
         )
-        waiting, self._ready = self._ready, []
-        for each in waiting:
-            each.callback(None)
+        self._ready.tell(None)
 
     def _tell(self) -> None:
         """

@@ -30,6 +30,7 @@ from pico.net.http.fields import reader_of, value_of
 from pico.net.http.gateway import Exchanger
 from pico.net.http.server import HTTPServerProtocol, ServerSettings
 from pico.net.turn import Turn
+from pico.net.waiters import Waiters
 from pico.net.websocket import WebSocketTransport
 from pico.tunnel.endings import why_ended
 from pico.tunnel.session import TunnelSession, TunnelSettings
@@ -129,7 +130,7 @@ class UpstreamPort:
         self._stage = _Stage.OPEN
         #: Tunnels that are still to leave, while somebody waits for that.
         self._staying: set[TunnelUpstream] = set()
-        self._awaiting_moved: list[Deferred[None]] = []
+        self._awaiting_moved: Waiters[None] = Waiters()
         self.proxy_port = 0
         # In the order in which they came; a set that is one.
         self._upstreams: dict[TunnelUpstream, None] = {}
@@ -263,8 +264,7 @@ class UpstreamPort:
         """
         Wait until all agents have left that understand what :meth:`drain` asks of them, but for what is under way.
         """
-        moved: Deferred[None] = Deferred(self._awaiting_moved.remove)
-        self._awaiting_moved.append(moved)
+        moved = self._awaiting_moved.wait()
         self._staying = set(self._movable())
         self._tell_moved()
         return moved
@@ -419,9 +419,7 @@ class UpstreamPort:
 
     def _tell_moved(self) -> None:
         if not self._staying:
-            waiting, self._awaiting_moved = self._awaiting_moved, []
-            for each in waiting:
-                each.callback(None)
+            self._awaiting_moved.tell(None)
 
     def _refuse(self, server: HTTPServerProtocol, answer: Answer, reason: str) -> None:
         self._count_refusal(answer.status, reason)
