@@ -502,7 +502,7 @@ class NodeService(Service):
         """
         Whether there is another node for agents to go to.
         """
-        return "active" in self.view.statuses()[1:]
+        return self.view.has_active_others
 
     async def _leave(self, links: NodeLinks, end: float) -> None:
         """
