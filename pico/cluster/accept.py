@@ -6,7 +6,7 @@ A node that leaves serves on until its own tunnels have left; only then are link
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -21,7 +21,6 @@ from pico.cluster.link import SESSION
 from pico.cluster.members import Members
 from pico.cluster.relay import LocalUpstreams, Relay, Stage
 from pico.errors import RemoteProtocolError, TunnelError
-from pico.names import TenantId
 from pico.net.addresses import text_of
 from pico.net.deadlines import Deadline, Deadlines
 from pico.net.turn import Turn
@@ -63,7 +62,6 @@ class AcceptSettings:
     :ivar max_pending: connections that have not come so far yet.
     :ivar max_links: links of all nodes, and ...
     :ivar max_links_per_node: ... of one: one, and those that it has replaced or that it does not know to be lost.
-    :ivar tenants: those whose endpoints are served; all when not given.
     """
 
     tunnel: TunnelSettings = SESSION
@@ -72,7 +70,6 @@ class AcceptSettings:
     max_pending: int = 256
     max_links: int = 1024
     max_links_per_node: int = 4
-    tenants: Container[TenantId] | None = None
 
 
 @attrs.define
@@ -249,12 +246,7 @@ class LinkPort:
         """
         Say whether a stream may be joined to a tunnel at all.
         """
-        if self._leaving:
-            return Verdict.DRAINING
-        tenants = self._settings.tenants
-        if tenants is not None and preamble.key.tenant not in tenants:
-            return Verdict.UNAUTHORISED
-        return Verdict.ACCEPTED
+        return Verdict.DRAINING if self._leaving else Verdict.ACCEPTED
 
     def watch(self) -> None:
         """

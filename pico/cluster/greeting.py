@@ -139,14 +139,14 @@ class Greeting(Protocol):
         for event in events:
             if isinstance(event, Failed):
                 self._flush()
-                self._close(None, event.error)
+                self._close(event.error)
                 return
             decision = self._decide(event.peer, event.purpose if isinstance(event, Proven) else None)
             if isinstance(decision, Refusal):
                 if isinstance(event, Proven):
                     self._core.refuse(decision)
                 self._flush()
-                self._close(None, None)
+                self._close(None)
                 return
             if isinstance(event, Proven):
                 self._core.accept()
@@ -171,13 +171,13 @@ class Greeting(Protocol):
         if data and self.transport is not None:
             self.transport.write(data)
 
-    def _close(self, peer: Peer | None, error: RemoteProtocolError | None) -> None:
+    def _close(self, error: RemoteProtocolError | None) -> None:
         self._stop_timer()
         if self.transport is not None:
             self.transport.loseConnection()
         ended, self._ended = self._ended, None
         if ended is not None:
-            ended(peer, error)
+            ended(None, error)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

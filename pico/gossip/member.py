@@ -346,8 +346,7 @@ class Member:
         intro = block.intro
         if peer is None:
             if intro is None:
-                self.counters.gaps += 1
-                return
+                return  # the block before it, which brought the life, was lost
             if roster.rival(intro, block.token):
                 self._replaced(intro.generation, now, events)
                 return
@@ -362,8 +361,7 @@ class Member:
         before = ledger.version
         changes = ledger.apply(block)
         if changes is None:
-            self.counters.gaps += 1
-            return
+            return  # it begins behind what is known, as one before it was lost
         self.counters.records_in += len(block.records)
         if ledger.version != before:
             roster.changed(peer, now)

@@ -327,8 +327,10 @@ def _membership_settings(config: ServerConfig) -> MembershipSettings:
     )
 
 
-def _link_tunnel(config: ServerConfig, streams: int) -> TunnelSettings:
+def _link_tunnel(config: ServerConfig) -> TunnelSettings:
     links = config.cluster.links
+    # Room for streams that are being closed.
+    streams = links.max_streams + links.max_streams // 5
     return TunnelSettings(
         keepalive_interval=links.keepalive_interval,
         keepalive_timeout=links.keepalive_timeout,
@@ -339,7 +341,7 @@ def _link_tunnel(config: ServerConfig, streams: int) -> TunnelSettings:
 def _link_settings(config: ServerConfig) -> LinkSettings:
     links = config.cluster.links
     return LinkSettings(
-        tunnel=_link_tunnel(config, links.max_streams + links.max_streams // 5),
+        tunnel=_link_tunnel(config),
         dial_timeout=links.dial_timeout,
         idle_timeout=links.idle_timeout,
         max_streams=links.max_streams,
@@ -348,9 +350,7 @@ def _link_settings(config: ServerConfig) -> LinkSettings:
 
 def _accept_settings(config: ServerConfig) -> AcceptSettings:
     links = config.cluster.links
-    return AcceptSettings(
-        tunnel=_link_tunnel(config, links.max_streams + links.max_streams // 5), max_links=links.max_links
-    )
+    return AcceptSettings(tunnel=_link_tunnel(config), max_links=links.max_links)
 
 
 def _binding(
