@@ -8,9 +8,9 @@ import json
 
 import attrs
 
-from pico.client.capabilities import HEADER as CAPABILITIES
 from pico.client.capabilities import agreed
 from pico.errors import RemoteProtocolError
+from pico.names import CAPABILITIES_HEADER
 from pico.wire.dialling import retry_after
 from pico.wire.http1.client import ClientConnection
 from pico.wire.http1.events import Data, EndOfMessage, Event, Failed, ResponseHead
@@ -126,7 +126,9 @@ class Upgrade:
         except RemoteProtocolError as error:
             return Refused(error.reason)
         node = _shown(_value(head.headers, NODE).decode("latin-1"))
-        return Accepted(node, agreed(_value(head.headers, CAPABILITIES)), _port(_value(head.headers, PROXY_PORT)))
+        return Accepted(
+            node, agreed(_value(head.headers, CAPABILITIES_HEADER)), _port(_value(head.headers, PROXY_PORT))
+        )
 
     def _refused(self, head: ResponseHead) -> Refused:
         message = ""

@@ -13,7 +13,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import (
-    IAddress,
     IDelayedCall,
     IProtocol,
     IProtocolFactory,
@@ -23,10 +22,11 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from pico.errors import PicoError, RemoteProtocolError
+from pico.net.addresses import text_of_pair
 from pico.net.http.transport import IStreamTransport, hand_over
+from pico.net.once import Once
 from pico.net.ports import make_client_endpoint
 from pico.net.reasons import why
 from pico.wire.link_auth import NONCE_SIZE, Agreed, Agreement, Event, Failed, Peer, Proven, Purpose, Refusal, Role
@@ -223,7 +223,7 @@ class NodeDialer:
     async def _dial(
         self, host: str, port: int, purpose: Purpose, make: Callable[[Peer], IProtocol], expected: Peer | None
     ) -> Peer:
-        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        where = text_of_pair((host, port))
         deadline = self._clock.seconds() + self._timeout
         agreed: Deferred[Peer] = Deferred(lambda _: greeting.abort())
 
@@ -256,29 +256,3 @@ class NodeDialer:
         except Exception as error:
             raise LinkError(f"cannot connect to {where}: {why(error)}") from error
         return await agreed
-
-
-@implementer(IProtocolFactory)
-class Once:
-    """
-    Makes the one protocol of a connection.
-    """
-
-    def __init__(self, protocol: IProtocol) -> None:
-        self._protocol = protocol
-
-    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
-        """
-        Give it.
-        """
-        return self._protocol
-
-    def doStart(self) -> None:
-        """
-        Nothing to do.
-        """
-
-    def doStop(self) -> None:
-        """
-        Nothing to do.
-        """

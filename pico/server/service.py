@@ -25,7 +25,7 @@ from pico.cluster.schema import Fact
 from pico.config.addresses import Address
 from pico.errors import ListenError, PicoError
 from pico.names import NodeId
-from pico.net.addresses import advertised
+from pico.net.addresses import advertised, text_of_pair
 from pico.net.background import background
 from pico.net.ports import adopt_tcp, listen_tcp
 from pico.net.transport import address_of
@@ -145,7 +145,7 @@ class _Entrance:
         asked = self._binding.address
         host = asked.host if not self.inherited else str(getattr(self.host, "host", ""))
         port = getattr(self.host, "port", asked.port)
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return text_of_pair((host, port))
 
     def open(self) -> None:
         """

@@ -22,7 +22,7 @@ from zope.interface import implementer
 from pico.errors import RemoteProtocolError
 from pico.interfaces import ITunnels, IVerifier, TunnelStatus
 from pico.metrics import Metrics
-from pico.names import EndpointKey, NodeId
+from pico.names import CAPABILITIES_HEADER, GO_AWAY, EndpointKey, NodeId
 from pico.net.addresses import text_of
 from pico.net.deadlines import Deadlines
 from pico.net.http.answers import Answer, error_answer
@@ -51,10 +51,8 @@ _log = Logger(namespace="upstream")
 
 PREFIXES = (b"/pico/v1/upstream/", b"/piko/v1/upstream/")
 
-_GO_AWAY = "go-away"
-
 #: What this node understands of what agents offer beyond Piko's bytes.
-CAPABILITIES = frozenset({_GO_AWAY})
+CAPABILITIES = frozenset({GO_AWAY})
 
 #: The longest endpoint name in bytes, that of a DNS name; and the longest name of a tenant.
 MAX_ENDPOINT = 255
@@ -347,7 +345,7 @@ class UpstreamPort:
         upstream.session = session
         lines = [*response_lines(ws_key)]
         if offered is not None:
-            lines.append(b"x-pico-capabilities: " + ", ".join(accepted).encode())
+            lines.append(CAPABILITIES_HEADER + b": " + ", ".join(accepted).encode())
             lines.append(b"x-pico-node: " + self._node_id.encode())
             if self.proxy_port:
                 lines.append(b"x-pico-proxy-port: %d" % self.proxy_port)
@@ -410,7 +408,7 @@ class UpstreamPort:
         """
         The tunnels of agents that are to leave when they are told to, and have not said yet that they do.
         """
-        return [upstream for upstream in self._upstreams if upstream.available and _GO_AWAY in upstream.capabilities]
+        return [upstream for upstream in self._upstreams if upstream.available and GO_AWAY in upstream.capabilities]
 
     def _left(self, upstream: TunnelUpstream) -> None:
         if upstream in self._staying:
@@ -461,7 +459,7 @@ def _capabilities(head: RequestHead) -> frozenset[str] | None:
     """
     What a Pico agent offers; ``None`` for a program that offers nothing, which gets exactly Piko's bytes.
     """
-    offers = [header.value.decode("latin-1") for header in head.headers if header.name == b"x-pico-capabilities"]
+    offers = [header.value.decode("latin-1") for header in head.headers if header.name == CAPABILITIES_HEADER]
     if not offers:
         return None
     return frozenset(word.strip() for offer in offers for word in offer.split(","))

@@ -16,16 +16,13 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from pico.metrics import Metrics
-from pico.names import EndpointKey, NodeId
+from pico.names import GO_AWAY, EndpointKey, NodeId
 from pico.upstream.movables import Movables
 from pico.upstream.rebalance import LOOK, Advice, News, Rebalance, RebalanceSettings
 from pico.upstream.registry import Registry
 from pico.upstream.tunnel import TunnelUpstream
 
 _log = Logger(namespace="upstream")
-
-#: What an agent must have agreed to understand.
-GO_AWAY = "go-away"
 
 
 class Others(Protocol):
