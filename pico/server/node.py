@@ -48,7 +48,9 @@ from pico.proxy.port import ProxyPort, ProxySettings
 from pico.proxy.record import Recorder
 from pico.proxy.trust import TrustedProxies
 from pico.server.anyone import Anyone
-from pico.server.service import Binding, NodeLinks, NodeService
+from pico.server.entrance import Binding
+from pico.server.links import NodeLinks
+from pico.server.service import NodeService
 from pico.server.view import NodeView
 from pico.tunnel.session import TunnelSettings
 from pico.tunnel.supply import SupplySettings
