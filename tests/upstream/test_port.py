@@ -598,8 +598,8 @@ class LimitTests(PortTestCase):
         However often a program is refused, the next one finds a place.
         """
         for _ in range(20):
-            self.ask(request(b"/"))
-            self.ask(b"nonsense\r\n\r\n")
+            self.assert_refused(self.ask(request(b"/")), 404, "not found")
+            self.assert_refused(self.ask(b"nonsense\r\n\r\n"), 400, "malformed request line")
         self.tunnel()
 
     def test_silent(self) -> None:
