@@ -7,8 +7,9 @@ from __future__ import annotations
 import subprocess
 
 from tests.system.case import Scene
-from tests.system.http_client import Client
+from tests.system.http_client import Client, request_bytes
 from tests.system.processes import clean_environment, eventually
+from tests.system.services import HTTPService
 from tests.tools import tool
 
 #: Nothing but what it is told to write, all of it in one directory, as whoever starts it.
@@ -73,3 +74,21 @@ class Nginx:
     def _listens(self) -> bool:
         Client(self.port).close()
         return True
+
+
+def see_events(client: Client, service: HTTPService) -> None:
+    """
+    See that events come through it one by one, each before the next is made.
+
+    :param client: connected to it.
+    """
+    client.send(request_bytes("GET", "/sse/n"))
+    seen = b""
+    for number in range(5):
+        service.push("n", f"event {number}")
+        while f"data: event {number}\n\n".encode() not in seen:
+            data = client.receive()
+            if not data:
+                raise AssertionError(f"event {number} did not come: {seen!r}")
+            seen += data
+    service.push("n", "")

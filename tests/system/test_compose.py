@@ -17,7 +17,7 @@ from tests.deploy.compose import DEMO, environment, services, strings
 from tests.system.case import Node, Scene, SharedSceneTestCase, SystemTestCase, pico, run
 from tests.system.http_client import Client, fetch, request_bytes
 from tests.system.network import Host
-from tests.system.nginx import nginx
+from tests.system.nginx import nginx, see_events
 from tests.system.pattern import pattern
 from tests.system.processes import MIB, PICO, ROOT, Program, eventually, free_port
 from tests.system.services import HTTPService, WebSocketEcho
@@ -128,15 +128,7 @@ class LoadBalancerTests(SharedSceneTestCase):
         Events come one by one.
         """
         with self.client() as client:
-            client.send(request_bytes("GET", "/sse/n"))
-            seen = b""
-            for number in range(5):
-                self.service.push("n", f"event {number}")
-                while f"data: event {number}\n\n".encode() not in seen:
-                    data = client.receive()
-                    self.assertTrue(data)
-                    seen += data
-            self.service.push("n", "")
+            see_events(client, self.service)
 
     def test_websocket(self) -> None:
         """

@@ -10,7 +10,7 @@ from websockets.sync.client import connect
 
 from tests.system.case import Node, Scene, SharedSceneTestCase
 from tests.system.http_client import AsyncClient, Client, request_bytes
-from tests.system.nginx import Nginx
+from tests.system.nginx import Nginx, see_events
 from tests.system.pattern import PatternCheck, pattern
 from tests.system.processes import MIB, free_port
 from tests.system.services import HTTPService, WebSocketEcho
@@ -167,15 +167,7 @@ class FrontTests(SharedSceneTestCase):
         Events come one by one.
         """
         with Client(self.port) as client:
-            client.send(request_bytes("GET", "/sse/n"))
-            seen = b""
-            for number in range(5):
-                self.service.push("n", f"event {number}")
-                while f"data: event {number}\n\n".encode() not in seen:
-                    data = client.receive()
-                    self.assertTrue(data)
-                    seen += data
-            self.service.push("n", "")
+            see_events(client, self.service)
 
     def test_websocket(self) -> None:
         """
