@@ -347,12 +347,18 @@ class Membership:
         return False
 
     def _nobody(self, patience: float) -> str:
-        counters = self.gossip.member.counters
-        why = "the ports of other nodes may be closed for UDP, or they may have other secret_keys"
-        if counters.unverified:
-            why = f"{counters.unverified} datagrams came from who has other cluster.secret_keys, or none"
+        unfound = self.gossip.unfound_seeds
+        unverified = self.gossip.member.counters.unverified
+        reasons = []
+        if unfound:
+            reasons.append(f"there is no address for {', '.join(unfound)} (getent hosts {unfound[0]} looks it up)")
+        if unverified:
+            reasons.append(f"{unverified} datagrams came from who has other cluster.secret_keys, or none")
+        elif self.gossip.has_seed:
+            reasons.append("the ports of other nodes may be closed for UDP, or they may have other secret_keys")
         return (
-            f"no other node was found within {patience:g}s at {', '.join(self._settings.seeds)} (cluster.join): {why}"
+            f"no other node was found within {patience:g}s at {', '.join(self._settings.seeds)} (cluster.join): "
+            + "; ".join(reasons)
         )
 
     async def _synchronise(self) -> None:
@@ -410,13 +416,13 @@ class Membership:
         if not host:
             if self._settings.seeds:
                 raise ConfigError(
-                    f"cluster.gossip.advertise_addr: this machine has no address of its own that other nodes could "
-                    f"dial; write the host and port by which they reach it, such as 10.0.0.1:{port_of(bound)}"
+                    "cluster.gossip.advertise_addr: it cannot be told by which address other nodes reach this machine, "
+                    f"which has no route to others; write it with the port, such as 10.0.0.1:{port_of(bound)}"
                 )
             host = "127.0.0.1"
             _log.warn(
-                "this machine has no address that other nodes could dial: none can join this one, unless "
-                "cluster.gossip.advertise_addr says how they reach it"
+                "it cannot be told by which address other nodes reach this machine, which has no route to others: none "
+                "can join this one, unless cluster.gossip.advertise_addr says it"
             )
         return host, port_of(bound)
 
