@@ -73,9 +73,8 @@ class Names:
         """
         Those of the names to be kept that there is no address for, each once.
         """
-        return list(
-            dict.fromkeys(host for host, _ in self._wanted if not _is_address(host) and host not in self._found)
-        )
+        unfound = (host for host, _ in self._wanted if not _is_address(host) and host not in self._found)
+        return list(dict.fromkeys(unfound))
 
     @property
     def any_found(self) -> bool:

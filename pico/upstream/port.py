@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from urllib.parse import unquote_to_bytes
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -26,7 +25,7 @@ from pico.names import CAPABILITIES_HEADER, GO_AWAY, EndpointKey, NodeId
 from pico.net.addresses import text_of
 from pico.net.deadlines import Deadlines
 from pico.net.http.answers import Answer, error_answer
-from pico.net.http.fields import reader_of, value_of
+from pico.net.http.fields import reader_of
 from pico.net.http.gateway import Exchanger
 from pico.net.http.server import HTTPServerProtocol, ServerSettings
 from pico.net.turn import Turn
@@ -35,6 +34,7 @@ from pico.net.websocket import WebSocketTransport
 from pico.tunnel.endings import why_ended
 from pico.tunnel.session import TunnelSession, TunnelSettings
 from pico.tunnel.supply import SupplySettings
+from pico.upstream.asked import endpoint_of, offered_by, version_of
 from pico.upstream.closing import Closing
 from pico.upstream.registry import Registry
 from pico.upstream.shedding import Shedding
@@ -48,18 +48,11 @@ from pico.wire.yamux.session import Role
 
 _log = Logger(namespace="upstream")
 
-
-PREFIXES = (b"/pico/v1/upstream/", b"/piko/v1/upstream/")
-
 #: What this node understands of what agents offer beyond Piko's bytes.
 CAPABILITIES = frozenset({GO_AWAY})
 
-#: The longest endpoint name in bytes, that of a DNS name; and the longest name of a tenant.
-MAX_ENDPOINT = 255
+#: The longest name of a tenant in bytes.
 MAX_TENANT = 255
-
-#: How much is kept of what an agent says that it is.
-MAX_VERSION = 64
 
 
 @attrs.frozen
@@ -202,7 +195,7 @@ class UpstreamPort:
         """
         step = "path"
         try:
-            endpoint = _endpoint_of(head)
+            endpoint = endpoint_of(head)
             step = "authorization"
             identity = self._verifier.verify(reader_of(head.headers))
             if len(identity.tenant.encode()) > MAX_TENANT:
@@ -318,12 +311,12 @@ class UpstreamPort:
     # Inside
 
     def _accept(self, server: HTTPServerProtocol, head: RequestHead, key: EndpointKey, ws_key: bytes) -> None:
-        offered = _capabilities(head)
+        offered = offered_by(head)
         accepted = sorted(offered & CAPABILITIES) if offered is not None else []
         upstream = TunnelUpstream(
             key,
             address=text_of(server.transport.getPeer()),
-            version=_version_of(head),
+            version=version_of(head),
             cache=self._cache,
             clock=self._clock,
             deadlines=self._deadlines,
@@ -425,52 +418,6 @@ class UpstreamPort:
 
     def _count_refusal(self, status: int, reason: str) -> None:
         self._refusals[(str(status), reason)].value += 1
-
-
-def _endpoint_of(head: RequestHead) -> str:
-    """
-    Read the endpoint from the request's path.
-
-    :raises RemoteProtocolError: 404 for any other path; 400 for a name that is not UTF-8, too long, not printable or
-        with a slash in it, which stands between tenant and endpoint where both are shown. Other nodes are told of it,
-        so its length in UTF-8 counts.
-    """
-    path = head.path.partition(b"?")[0]
-    for prefix in PREFIXES:
-        if path.startswith(prefix):
-            name = path[len(prefix) :]
-            break
-    else:
-        raise RemoteProtocolError(404, "not found")
-    if not name or b"/" in name:
-        raise RemoteProtocolError(404, "not found")
-    try:
-        endpoint = unquote_to_bytes(name).decode("utf-8")
-    except UnicodeDecodeError:
-        raise RemoteProtocolError(400, "endpoint id is not UTF-8") from None
-    if len(endpoint.encode()) > MAX_ENDPOINT:
-        raise RemoteProtocolError(400, f"endpoint id is longer than {MAX_ENDPOINT} bytes")
-    if not endpoint.isprintable() or "/" in endpoint:
-        raise RemoteProtocolError(400, "invalid endpoint id")
-    return endpoint
-
-
-def _capabilities(head: RequestHead) -> frozenset[str] | None:
-    """
-    What a Pico agent offers; ``None`` for a program that offers nothing, which gets exactly Piko's bytes.
-    """
-    offers = [header.value.decode("latin-1") for header in head.headers if header.name == CAPABILITIES_HEADER]
-    if not offers:
-        return None
-    return frozenset(word.strip() for offer in offers for word in offer.split(","))
-
-
-def _version_of(head: RequestHead) -> str:
-    """
-    What an agent says of itself, as it may go to a terminal.
-    """
-    value = value_of(head.headers, b"x-pico-version")[:MAX_VERSION].decode("latin-1")
-    return "".join(char for char in value if char.isprintable())
 
 
 def _status_of(upstream: TunnelUpstream, now: float) -> TunnelStatus:
