@@ -11,6 +11,9 @@ import attrs
 TenantId = NewType("TenantId", str)
 NodeId = NewType("NodeId", str)
 
+#: The longest name of an endpoint, and of a tenant, in bytes of UTF-8. With both a key has the most that gossip allows.
+MAX_NAME = 255
+
 #: The tenant of everybody when no tenants are configured.
 DEFAULT_TENANT = TenantId("")
 

@@ -7,14 +7,11 @@ from __future__ import annotations
 from urllib.parse import unquote_to_bytes
 
 from pico.errors import RemoteProtocolError
-from pico.names import CAPABILITIES_HEADER
+from pico.names import CAPABILITIES_HEADER, MAX_NAME
 from pico.net.http.fields import value_of
 from pico.wire.http1.events import RequestHead
 
 PREFIXES = (b"/pico/v1/upstream/", b"/piko/v1/upstream/")
-
-#: The longest endpoint name in bytes, that of a DNS name.
-MAX_ENDPOINT = 255
 
 #: How much is kept of what an agent says that it is.
 MAX_VERSION = 64
@@ -41,8 +38,8 @@ def endpoint_of(head: RequestHead) -> str:
         endpoint = unquote_to_bytes(name).decode("utf-8")
     except UnicodeDecodeError:
         raise RemoteProtocolError(400, "endpoint id is not UTF-8") from None
-    if len(endpoint.encode()) > MAX_ENDPOINT:
-        raise RemoteProtocolError(400, f"endpoint id is longer than {MAX_ENDPOINT} bytes")
+    if len(endpoint.encode()) > MAX_NAME:
+        raise RemoteProtocolError(400, f"endpoint id is longer than {MAX_NAME} bytes")
     if not endpoint.isprintable() or "/" in endpoint:
         raise RemoteProtocolError(400, "invalid endpoint id")
     return endpoint

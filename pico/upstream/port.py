@@ -21,7 +21,7 @@ from zope.interface import implementer
 from pico.errors import RemoteProtocolError
 from pico.interfaces import ITunnels, IVerifier, TunnelStatus
 from pico.metrics import Metrics
-from pico.names import CAPABILITIES_HEADER, GO_AWAY, EndpointKey, NodeId
+from pico.names import CAPABILITIES_HEADER, GO_AWAY, MAX_NAME, EndpointKey, NodeId
 from pico.net.addresses import text_of
 from pico.net.deadlines import Deadlines
 from pico.net.http.answers import Answer, error_answer
@@ -50,9 +50,6 @@ _log = Logger(namespace="upstream")
 
 #: What this node understands of what agents offer beyond Piko's bytes.
 CAPABILITIES = frozenset({GO_AWAY})
-
-#: The longest name of a tenant in bytes.
-MAX_TENANT = 255
 
 
 @attrs.frozen
@@ -198,8 +195,8 @@ class UpstreamPort:
             endpoint = endpoint_of(head)
             step = "authorization"
             identity = self._verifier.verify(reader_of(head.headers))
-            if len(identity.tenant.encode()) > MAX_TENANT:
-                raise RemoteProtocolError(400, f"tenant id is longer than {MAX_TENANT} bytes")
+            if len(identity.tenant.encode()) > MAX_NAME:
+                raise RemoteProtocolError(400, f"tenant id is longer than {MAX_NAME} bytes")
             step = "endpoint"
             if not identity.may_use(endpoint):
                 raise RemoteProtocolError(401, "endpoint not permitted")
