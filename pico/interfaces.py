@@ -179,7 +179,7 @@ class INodeView(Interface):
 
     def statuses() -> Sequence[str]:
         """
-        The status of every known node, to be counted.
+        The status of every known node, this one included, in no order.
         """
 
     def upstream_endpoints() -> Mapping[str, int]:

@@ -9,6 +9,9 @@ from typing import NewType
 TenantId = NewType("TenantId", str)
 NodeId = NewType("NodeId", str)
 
+#: The longest name of an endpoint, and of a tenant, in bytes of UTF-8. With both a key has the most that gossip allows.
+MAX_NAME = 255
+
 #: The tenant of everybody when no tenants are configured.
 DEFAULT_TENANT = TenantId("")
 
@@ -42,6 +45,12 @@ class EndpointKey:
 
 #: Header names that begin with one of these are Pico's own: never believed from outside, never shown to a service.
 OWN_HEADERS = (b"x-pico-", b"x-piko-")
+
+#: In this header an agent offers what it understands beyond Piko's bytes, and a node answers with what holds.
+CAPABILITIES_HEADER = b"x-pico-capabilities"
+
+#: One of them: told to go away, the agent dials anew, and lets go of the old tunnel only when the new one stands.
+GO_AWAY = "go-away"
 
 #: With this header an agent marks an answer that it made itself because its service could not be reached. The node
 #: takes it off and sends the request elsewhere.

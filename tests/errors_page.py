@@ -24,7 +24,7 @@ PAGE = ROOT / "docs" / "errors.md"
 _PLACES = {
     "Proxy port": ("pico/proxy", "pico/net/http/exchange.py", "pico/net/http/server.py"),
     "Proxy port, what is not HTTP/1.1": ("pico/wire/http1",),
-    "Upstream port": ("pico/upstream/port.py", "pico/wire/websocket/handshake.py"),
+    "Upstream port": ("pico/upstream/port.py", "pico/upstream/asked.py", "pico/wire/websocket/handshake.py"),
     "Agent": ("pico/agent/listener.py",),
     "Admin port, and an agent's own": (
         "pico/admin/port.py",

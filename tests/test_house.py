@@ -4,6 +4,7 @@ What must be true of the tree as a whole.
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from pathlib import Path
 
@@ -64,6 +65,27 @@ class TreeTests(SynchronousTestCase):
             text = (ROOT / page).read_text(encoding="utf-8")
             for target in re.findall(r"\]\(([^)#:]+)\)", text):
                 self.assertTrue((ROOT / target).exists(), f"{page}: {target}")
+
+    def test_table_of_pages(self) -> None:
+        """
+        The README names every page of the manual, but for its own table and the drawings of states.
+        """
+        named = re.findall(r"\]\((docs/[^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+        pages = {str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")}
+        left_out = {page for page in pages - set(named) if not page.startswith(("docs/states/", "docs/_build/"))}
+        self.assertEqual(left_out, {"docs/index.md"})
+
+    def test_references(self) -> None:
+        """
+        What docstrings refer to by its full name is there.
+        """
+        for folder in ("pico", "tests"):
+            for path in (ROOT / folder).rglob("*.py"):
+                for name in re.findall(r":\w+:`~?((?:pico|tests)\.[\w.]+)`", path.read_text(encoding="utf-8")):
+                    try:
+                        pkgutil.resolve_name(name)
+                    except (ImportError, AttributeError):
+                        self.fail(f"{path.relative_to(ROOT)}: there is no {name}")
 
     def test_no_machine_paths(self) -> None:
         """

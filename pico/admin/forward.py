@@ -130,8 +130,7 @@ class Forwarder:
             address = parse_address(node.admin_addr)
         except ValueError:
             return _unreachable(node, "it has not said where its admin port is")
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        lines = [f"Host: {host}:{address.port}".encode(), f"{MARK}: 1".encode()]
+        lines = [f"Host: {address}".encode(), f"{MARK}: 1".encode()]
         if question.accept:
             lines.append(b"Accept: " + question.accept.encode("latin-1", "replace"))
         try:

@@ -15,6 +15,7 @@ from pico.agent.events import RequestServed
 from pico.agent.headers import request_lines, response_lines
 from pico.log.escape import cut, text_of
 from pico.names import SERVICE_HEADER
+from pico.net.addresses import text_of_pair
 from pico.net.deadlines import Deadlines
 from pico.net.http.access_log import MAX_VALUE, AccessLog, Parties
 from pico.net.http.answers import Answer, error_answer
@@ -278,4 +279,4 @@ def _authority(address: IAddress) -> str:
     port = getattr(address, "port", None)
     if port is None:
         return host
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return text_of_pair((host, port))

@@ -14,6 +14,7 @@ from pico.agent.events import AgentConnected, AgentEvent, AgentLost, AgentRefuse
 from pico.cli.terminal import use_color_on
 from pico.config.addresses import parse_service
 from pico.config.agent import AgentConfig
+from pico.net.addresses import text_of_pair
 
 _log = Logger(namespace="client")
 
@@ -44,7 +45,7 @@ class AgentOutput:
         url = urlsplit(self._config.connect.url[0])
         host = url.hostname or "localhost"
         port = proxy_port or USUAL_PORT
-        base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        base = f"http://{text_of_pair((host, port))}"
         width = max(len(listener.endpoint_id) for listener in self._config.listeners)
         for listener in self._config.listeners:
             self._line(

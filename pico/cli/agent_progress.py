@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from pico.agent.events import AgentConnected, AgentEvent, AgentLost, AgentRefused
+from pico.net.waiters import Waiters
 
 
 class AgentProgress:
@@ -19,7 +20,7 @@ class AgentProgress:
     def __init__(self, endpoints: Iterable[str]) -> None:
         self._trouble: dict[str, str | None] = dict.fromkeys(endpoints, "dialling")
         self._untried = set(self._trouble)
-        self._waiting: list[Deferred[None]] = []
+        self._tried: Waiters[None] = Waiters()
 
     @property
     def status(self) -> str:
@@ -44,17 +45,10 @@ class AgentProgress:
             return
         self._untried.discard(event.endpoint)
         if not self._untried:
-            waiting, self._waiting = self._waiting, []
-            for each in waiting:
-                each.callback(None)
+            self._tried.tell(None)
 
     def when_tried(self) -> Deferred[None]:
         """
         Wait until each endpoint was dialled once, with or without success.
         """
-        waiting: Deferred[None] = Deferred(self._waiting.remove)
-        if self._untried:
-            self._waiting.append(waiting)
-        else:
-            waiting.callback(None)
-        return waiting
+        return self._tried.wait() if self._untried else succeed(None)

@@ -9,6 +9,7 @@ import sys
 import click
 
 from pico.cli.command import Command, Group, Option
+from pico.demo.run import MAX_NODES, run_demo
 
 _PORT = click.IntRange(0, 65535)
 
@@ -33,7 +34,7 @@ def demo(context: click.Context) -> None:
 @click.option(
     "--nodes",
     cls=Option,
-    type=click.IntRange(1, 9),
+    type=click.IntRange(1, MAX_NODES),
     default=3,
     show_default=True,
     metavar="COUNT",
@@ -62,8 +63,6 @@ def cluster(
     Example:
       pico demo cluster --nodes 3
     """
-    from pico.demo.run import run_demo
-
     sys.exit(
         run_demo(
             nodes=nodes,

@@ -34,11 +34,17 @@ def order(name: str, url: AdminURL, forward: str | None, output: str) -> None:
     if output == "json":
         click.echo(json.dumps(answer))
         return
+    click.echo(outcome_of(answer))
+
+
+def outcome_of(answer: object) -> str:
+    """
+    What came of an order, in one line.
+    """
     found = answer if isinstance(answer, Mapping) else {}
-    status, tunnels = printable(str(found.get("status", ""))), found.get("upstreams", 0)
+    node, status, tunnels = (printable(str(found.get(name, ""))) for name in ("id", "status", "upstreams"))
     was = "" if found.get("changed") else ", as before"
-    left = f"{tunnels} tunnel{'s' if tunnels != 1 else ''}"
-    click.echo(f"node {printable(str(found.get('id', '')))} is {status}{was}; it has {left}")
+    return f"node {node} is {status}{was}; it has {tunnels} tunnel{'s' if tunnels != '1' else ''}"
 
 
 @click.command("drain", cls=Command)

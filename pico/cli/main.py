@@ -26,7 +26,7 @@ _COMMANDS = {
     "undrain": "Take that back.",
     "config": "Check or show a configuration, or describe all settings.",
     "doctor": "See what would keep a node or an agent from working.",
-    "demo": "Run a node, a sample service and an agent.",
+    "demo": "Run a small cluster to try things with.",
     "bench": "Make load for a node, or compare with nginx.",
     "completion": "Let a shell complete command lines.",
     "help": "Explain a command.",

@@ -1,8 +1,8 @@
 """
 The SDK: expose an endpoint from any Twisted program.
 
-Imports ``wire``, ``net`` and ``tunnel``. Doors: :class:`Listener`, which keeps the tunnels of one endpoint, and
-:class:`Dialer`, which makes one.
+Imports what lies below ``client`` in the import order. Doors: :class:`Listener`, which keeps the tunnels of one
+endpoint, and :class:`Dialer`, which makes one.
 """
 
 from pico.client.dialer import Dialer, DialError, DialSettings, Tunnel, TunnelUser

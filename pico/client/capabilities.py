@@ -7,10 +7,7 @@ takes up, and only they hold. A Piko server answers none. Words that either side
 
 from __future__ import annotations
 
-HEADER = b"x-pico-capabilities"
-
-#: Told to go away, this side dials anew, and lets go of the old tunnel only when the new one stands.
-GO_AWAY = "go-away"
+from pico.names import CAPABILITIES_HEADER, GO_AWAY
 
 #: Everything that this side understands.
 OFFERED = frozenset({GO_AWAY})
@@ -20,7 +17,7 @@ def offer(offered: frozenset[str] = OFFERED) -> bytes:
     """
     The header line that offers capabilities.
     """
-    return HEADER + b": " + ", ".join(sorted(offered)).encode("ascii")
+    return CAPABILITIES_HEADER + b": " + ", ".join(sorted(offered)).encode("ascii")
 
 
 def agreed(value: bytes, offered: frozenset[str] = OFFERED) -> frozenset[str]:

@@ -15,25 +15,23 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectingCancelledError, ConnectionDone, ConnectionLost
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import (
-    IAddress,
     IOpenSSLClientConnectionCreator,
     IProtocol,
     IProtocolFactory,
     IReactorTCP,
     IReactorTime,
-    ITCPTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import optionsForClientTLS
-from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from pico.client.capabilities import offer
 from pico.client.upgrade import Accepted, Refused, Upgrade
 from pico.client.urls import NodeURL
 from pico.errors import ConfigError, PicoError
+from pico.net.http.transport import IStreamTransport, hand_over
+from pico.net.once import Once
 from pico.net.ports import make_client_endpoint
 from pico.net.reasons import why
 from pico.net.turn import Turn
@@ -216,7 +214,7 @@ class Dialer:
         return outcome
 
     def _factory(self, protocol: IProtocol) -> IProtocolFactory:
-        once = _Once(protocol)
+        once = Once(protocol)
         if self._tls is None:
             return once
         # What the TLS endpoint of Twisted does, but on our clock.
@@ -264,25 +262,6 @@ class Dialer:
         return lines
 
 
-@implementer(IProtocolFactory)
-class _Once:
-    """
-    Makes the one protocol of a try.
-    """
-
-    def __init__(self, protocol: IProtocol) -> None:
-        self._protocol = protocol
-
-    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
-        return self._protocol
-
-    def doStart(self) -> None:
-        pass
-
-    def doStop(self) -> None:
-        pass
-
-
 class _Dialling(Protocol):
     """
     A connection until it is a tunnel, or none.
@@ -308,7 +287,7 @@ class _Dialling(Protocol):
         outcome = None if self.answered.called else self.upgrade.receive_data(data)
         if isinstance(outcome, Accepted):
             tunnel, carrier = self._begin(outcome)
-            _hand_over(self._transport(), carrier)
+            hand_over(self._transport(), carrier)
             leftover = self.upgrade.take_leftover()
             # First whoever dialled gets to know the tunnel, then what is on it.
             self.answered.callback(tunnel)
@@ -332,17 +311,5 @@ class _Dialling(Protocol):
     def _cancelled(self, _: Deferred[Tunnel | Refused]) -> None:
         self._transport().abortConnection()
 
-    def _transport(self) -> ITCPTransport:
-        return cast(ITCPTransport, self.transport)
-
-
-def _hand_over(transport: ITCPTransport, protocol: IProtocol) -> None:
-    """
-    Give a connection, or the TLS on it, another protocol.
-    """
-    if isinstance(transport, ProtocolWrapper):
-        transport.wrappedProtocol = protocol
-    else:
-        # Not in the interface, but every transport of Twisted's has it.
-        transport.protocol = protocol  # type: ignore[attr-defined]
-    protocol.makeConnection(transport)
+    def _transport(self) -> IStreamTransport:
+        return cast(IStreamTransport, self.transport)

@@ -22,6 +22,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from pico.client.dialer import DialError, Tunnel, TunnelUser
+from pico.net.waiters import Waiters
 from pico.tunnel.endings import why_ended
 from pico.tunnel.leaving import Leaving
 from pico.tunnel.stream import TunnelStream
@@ -188,7 +189,7 @@ class _Core:
     :ivar leaving: those on their way out.
     :ivar others: where the endpoint's other tunnels lead to.
     :ivar attempt: the try under way.
-    :ivar stopping: who waits for the last tunnel to be gone.
+    :ivar stopped: who waits for the last tunnel to be gone.
     """
 
     endpoint: str
@@ -203,7 +204,7 @@ class _Core:
     link: _Link | None = None
     leaving: dict[_Link, Leaving] = attrs.field(factory=dict)
     attempt: Deferred[Tunnel] | None = None
-    stopping: list[Deferred[None]] = attrs.field(factory=list)
+    stopped: Waiters[None] = attrs.field(factory=lambda: Waiters[None]())
 
     log = Logger(namespace="client")
 
@@ -349,9 +350,7 @@ class _Core:
         If nothing is left to wait for, say so.
         """
         if not self.leaving:
-            stopping, self.stopping = self.stopping, []
-            for waiting in stopping:
-                waiting.callback(None)
+            self.stopped.tell(None)
 
 
 def make_machine() -> Callable[[_Core], _Filling]:
@@ -516,7 +515,6 @@ class Slot:
         :param grace: seconds after which what is left is cut.
         :return: fires when no tunnel is left.
         """
-        stopped: Deferred[None] = Deferred()
-        self._core.stopping.append(stopped)
+        stopped = self._core.stopped.wait()
         self._machine.stop(grace)
         return stopped

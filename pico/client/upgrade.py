@@ -4,13 +4,12 @@ The upgrade request and what the node makes of it, in bytes. Pure, for either ki
 
 from __future__ import annotations
 
-import json
-
 import attrs
 
-from pico.client.capabilities import HEADER as CAPABILITIES
 from pico.client.capabilities import agreed
+from pico.client.said import error_in, shown
 from pico.errors import RemoteProtocolError
+from pico.names import CAPABILITIES_HEADER
 from pico.wire.dialling import retry_after
 from pico.wire.http1.client import ClientConnection
 from pico.wire.http1.events import Data, EndOfMessage, Event, Failed, ResponseHead
@@ -25,9 +24,6 @@ PROXY_PORT = b"x-pico-proxy-port"
 
 #: Bytes of a refusal's body that are looked at.
 MAX_REFUSAL = 1024
-
-#: Characters of a text from the node that are shown to people.
-_MAX_SHOWN = 200
 
 _LIMITS = Limits(header_bytes=65_536, headers=100)
 
@@ -125,14 +121,16 @@ class Upgrade:
             check_response(head, self._key)
         except RemoteProtocolError as error:
             return Refused(error.reason)
-        node = _shown(_value(head.headers, NODE).decode("latin-1"))
-        return Accepted(node, agreed(_value(head.headers, CAPABILITIES)), _port(_value(head.headers, PROXY_PORT)))
+        node = shown(_value(head.headers, NODE).decode("latin-1"))
+        return Accepted(
+            node, agreed(_value(head.headers, CAPABILITIES_HEADER)), _port(_value(head.headers, PROXY_PORT))
+        )
 
     def _refused(self, head: ResponseHead) -> Refused:
         message = ""
         if _value(head.headers, b"content-type").lower().startswith(b"application/json"):
-            message = _error_in(self._body)
-        message = message or _shown(head.reason.decode("latin-1")) or "refused"
+            message = error_in(self._body)
+        message = message or shown(head.reason.decode("latin-1")) or "refused"
         wait = retry_after(head.status, _value(head.headers, b"retry-after"))
         return Refused(f"{head.status}: {message}", head.status, wait)
 
@@ -150,21 +148,3 @@ def _value(headers: list[Header], name: bytes) -> bytes:
         if header.name == name:
             return header.value
     return b""
-
-
-def _error_in(body: bytes) -> str:
-    """
-    The ``error`` of a JSON body; empty if there is none.
-    """
-    try:
-        found = json.loads(body)["error"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return ""
-    return _shown(found) if isinstance(found, str) else ""
-
-
-def _shown(text: str) -> str:
-    """
-    A text from outside as it may go to a terminal.
-    """
-    return "".join(char if char.isprintable() else " " for char in text[:_MAX_SHOWN]).strip()

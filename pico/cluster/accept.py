@@ -6,33 +6,29 @@ A node that leaves serves on until its own tunnels have left; only then are link
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime
-from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pico.cluster.accepted import AcceptedLink
 from pico.cluster.greeting import Greeting, Identification
 from pico.cluster.link import SESSION
 from pico.cluster.members import Members
-from pico.cluster.relay import LocalUpstreams, Relay, Stage
-from pico.errors import RemoteProtocolError, TunnelError
-from pico.names import TenantId
+from pico.cluster.relay import LocalUpstreams
+from pico.errors import RemoteProtocolError
 from pico.net.addresses import text_of
 from pico.net.deadlines import Deadline, Deadlines
 from pico.net.turn import Turn
-from pico.tunnel.leaving import Leaving
-from pico.tunnel.session import TunnelSession, TunnelSettings
-from pico.tunnel.stream import TunnelStream
+from pico.net.waiters import Waiters
+from pico.tunnel.session import TunnelSettings
 from pico.wire.link_auth import Peer, Purpose, Refusal
 from pico.wire.link_auth import Role as Side
-from pico.wire.link_notices import Notice, NoticeType, encode_notice
 from pico.wire.preamble import Preamble, Verdict
-from pico.wire.yamux.session import Role
 
 _log = Logger(namespace="cluster")
 
@@ -44,10 +40,6 @@ QUIET = 10.0
 
 #: Refusals that say something about the configuration; the others may be anybody who knocks at the port.
 _TELLING = frozenset({Refusal.VERSION, Refusal.MODE, Refusal.PROOF, Refusal.SAME_ID, Refusal.WRONG_NODE})
-
-
-#: Stages in which a relay waits for the other node, which has nothing else to do first.
-_AWAITED = (Stage.READING, Stage.RETURNED)
 
 
 @attrs.frozen
@@ -62,7 +54,6 @@ class AcceptSettings:
     :ivar max_pending: connections that have not come so far yet.
     :ivar max_links: links of all nodes, and ...
     :ivar max_links_per_node: ... of one: one, and those that it has replaced or that it does not know to be lost.
-    :ivar tenants: those whose endpoints are served; all when not given.
     """
 
     tunnel: TunnelSettings = SESSION
@@ -71,7 +62,6 @@ class AcceptSettings:
     max_pending: int = 256
     max_links: int = 1024
     max_links_per_node: int = 4
-    tenants: Container[TenantId] | None = None
 
 
 @attrs.define
@@ -128,8 +118,8 @@ class LinkPort:
         self._looking = False
         self._quiet_until: dict[Refusal, float] = {}
         self._leaving = False
-        self._awaiting_quiet: list[Deferred[None]] = []
-        self._awaiting_end: list[Deferred[None]] = []
+        self._awaiting_quiet: Waiters[None] = Waiters()
+        self._awaiting_end: Waiters[None] = Waiters()
         self.upstreams = upstreams
         self.count = Count()
 
@@ -210,8 +200,7 @@ class LinkPort:
         """
         Wait until nothing is under way on any stream.
         """
-        quiet: Deferred[None] = Deferred(self._awaiting_quiet.remove)
-        self._awaiting_quiet.append(quiet)
+        quiet = self._awaiting_quiet.wait()
         for link in self._links:
             link.look(self._clock.seconds())
         self._tell_quiet()
@@ -225,8 +214,7 @@ class LinkPort:
         :return: fires when no link is left.
         """
         self._leaving = True
-        ended: Deferred[None] = Deferred(self._awaiting_end.remove)
-        self._awaiting_end.append(ended)
+        ended = self._awaiting_end.wait()
         for link in list(self._links):
             link.leave(grace)
         self._tell_ended()
@@ -250,12 +238,20 @@ class LinkPort:
         """
         Say whether a stream may be joined to a tunnel at all.
         """
-        if self._leaving:
-            return Verdict.DRAINING
-        tenants = self._settings.tenants
-        if tenants is not None and preamble.key.tenant not in tenants:
-            return Verdict.UNAUTHORISED
-        return Verdict.ACCEPTED
+        return Verdict.DRAINING if self._leaving else Verdict.ACCEPTED
+
+    def answered(self, verdict: Verdict) -> None:
+        """
+        A link has said this of a stream.
+        """
+        self.count.answers[verdict] += 1
+
+    def passed_on(self, received: int, sent: int) -> None:
+        """
+        A stream is over, with so many bytes from the other node and to it.
+        """
+        self.count.bytes_received += received
+        self.count.bytes_sent += sent
 
     def watch(self) -> None:
         """
@@ -296,7 +292,14 @@ class LinkPort:
         same = sum(link.peer == peer for link in links)
         if same >= self._settings.max_links_per_node or len(self._links) >= self._settings.max_links:
             return Refusal.OVERLOADED
-        link = AcceptedLink(self, peer, clock=self._clock, turn=self._turn, settings=self._settings)
+        link = AcceptedLink(
+            self,
+            peer,
+            clock=self._clock,
+            turn=self._turn,
+            tunnel=self._settings.tunnel,
+            preamble_timeout=self._settings.preamble_timeout,
+        )
         self._links[link] = None
         _log.info("link from node {node}", node=peer.id)
         return link.session
@@ -324,144 +327,8 @@ class LinkPort:
 
     def _tell_quiet(self) -> None:
         if self._awaiting_quiet and not self.in_flight:
-            waiting, self._awaiting_quiet = self._awaiting_quiet, []
-            for each in waiting:
-                each.callback(None)
+            self._awaiting_quiet.tell(None)
 
     def _tell_ended(self) -> None:
         if self._awaiting_end and not self._links:
-            waiting, self._awaiting_end = self._awaiting_end, []
-            for each in waiting:
-                each.callback(None)
-
-
-class AcceptedLink:
-    """
-    A link that another node has to this one: the session, and a relay for each of its streams.
-
-    :ivar peer: the other node.
-    :ivar relays: those that are not over.
-    :ivar busy: how many of them are under way, as far as the last look goes.
-    """
-
-    def __init__(
-        self, port: LinkPort, peer: Peer, *, clock: IReactorTime, turn: Turn, settings: AcceptSettings
-    ) -> None:
-        self._port = port
-        self._clock = clock
-        self._preamble_timeout = settings.preamble_timeout
-        self._notices: TunnelStream | None = None
-        self._leaving: Leaving | None = None
-        self.busy = 0
-        self.peer = peer
-        self.relays: dict[Relay, None] = {}
-        self.session = TunnelSession(
-            Role.SERVER,
-            clock=clock,
-            turn=turn,
-            settings=settings.tunnel,
-            on_stream=self._offered,
-            on_going_away=_nothing,
-            on_closed=self._closed,
-        )
-
-    def look(self, now: float) -> None:
-        """
-        See which relays are under way, and end those whose preamble does not come.
-        """
-        busy = 0
-        for relay in list(self.relays):
-            if relay.stage in _AWAITED and now - relay.since >= self._preamble_timeout:
-                relay.give_up()
-            busy += relay.look()
-        self.busy = busy
-
-    def leave(self, grace: float) -> None:
-        """
-        Close when the last stream has ended, or after ``grace`` seconds.
-        """
-        if self._leaving is None:
-            self._leaving = Leaving(self.session, clock=self._clock, grace=grace)
-            self._leaving.start()
-            self._end_notices()
-        else:
-            self._leaving.hurry(grace)
-
-    # Host, for the relays
-
-    def judge(self, preamble: Preamble) -> Verdict:
-        """
-        Say whether a stream may be joined to a tunnel at all.
-        """
-        return self._port.judge(preamble)
-
-    def answered(self, verdict: Verdict) -> None:
-        """
-        Count what was said to the other node.
-        """
-        self._port.count.answers[verdict] += 1
-
-    def tell(self, kind: NoticeType, stream: int) -> bool:
-        """
-        Tell the other node something about a stream.
-
-        :return: whether it will hear that, if the link lives.
-        """
-        notices = self._notices
-        if notices is None:
-            try:
-                notices = self.session.open_stream()
-            except TunnelError:
-                return False  # it takes none: then it is on its way out, and its streams with it
-            self._notices = notices
-            notices.attach(_Notices(self._notices_lost))
-        notices.write(encode_notice(Notice(kind, stream)))
-        return True
-
-    def ended(self, relay: Relay, received: int, sent: int) -> None:
-        """
-        A relay is over.
-        """
-        if self.relays.pop(relay, relay) is None:
-            self._port.count.bytes_received += received
-            self._port.count.bytes_sent += sent
-            self._end_notices()
-
-    # Inside
-
-    def _offered(self, stream: TunnelStream) -> None:
-        relay = Relay(self, self._port.upstreams, stream, self._clock.seconds())
-        self.relays[relay] = None
-        self._port.watch()
-        stream.attach(relay)
-
-    def _closed(self, reason: Failure) -> None:
-        if self._leaving is not None:
-            self._leaving.closed()
-        self.busy = 0
-        self._port.closed(self, reason)
-
-    def _notices_lost(self) -> None:
-        self._notices = None
-
-    def _end_notices(self) -> None:
-        if self._leaving is not None and not self.relays and self._notices is not None:
-            self._notices.loseConnection()
-
-
-class _Notices(Protocol):
-    """
-    The protocol of the stream for notices; nothing comes back on it.
-    """
-
-    def __init__(self, lost: Callable[[], None]) -> None:
-        self._lost = lost
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._lost()
-
-
-def _nothing() -> None:
-    """
-    The other node opens no more streams, which it need not say.
-    """
+            self._awaiting_end.tell(None)

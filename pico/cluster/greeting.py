@@ -13,7 +13,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import (
-    IAddress,
     IDelayedCall,
     IProtocol,
     IProtocolFactory,
@@ -23,10 +22,11 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from pico.errors import PicoError, RemoteProtocolError
+from pico.net.addresses import text_of_pair
 from pico.net.http.transport import IStreamTransport, hand_over
+from pico.net.once import Once
 from pico.net.ports import make_client_endpoint
 from pico.net.reasons import why
 from pico.wire.link_auth import NONCE_SIZE, Agreed, Agreement, Event, Failed, Peer, Proven, Purpose, Refusal, Role
@@ -139,14 +139,14 @@ class Greeting(Protocol):
         for event in events:
             if isinstance(event, Failed):
                 self._flush()
-                self._close(None, event.error)
+                self._close(event.error)
                 return
             decision = self._decide(event.peer, event.purpose if isinstance(event, Proven) else None)
             if isinstance(decision, Refusal):
                 if isinstance(event, Proven):
                     self._core.refuse(decision)
                 self._flush()
-                self._close(None, None)
+                self._close(None)
                 return
             if isinstance(event, Proven):
                 self._core.accept()
@@ -171,13 +171,13 @@ class Greeting(Protocol):
         if data and self.transport is not None:
             self.transport.write(data)
 
-    def _close(self, peer: Peer | None, error: RemoteProtocolError | None) -> None:
+    def _close(self, error: RemoteProtocolError | None) -> None:
         self._stop_timer()
         if self.transport is not None:
             self.transport.loseConnection()
         ended, self._ended = self._ended, None
         if ended is not None:
-            ended(peer, error)
+            ended(None, error)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -223,7 +223,7 @@ class NodeDialer:
     async def _dial(
         self, host: str, port: int, purpose: Purpose, make: Callable[[Peer], IProtocol], expected: Peer | None
     ) -> Peer:
-        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        where = text_of_pair((host, port))
         deadline = self._clock.seconds() + self._timeout
         agreed: Deferred[Peer] = Deferred(lambda _: greeting.abort())
 
@@ -256,29 +256,3 @@ class NodeDialer:
         except Exception as error:
             raise LinkError(f"cannot connect to {where}: {why(error)}") from error
         return await agreed
-
-
-@implementer(IProtocolFactory)
-class Once:
-    """
-    Makes the one protocol of a connection.
-    """
-
-    def __init__(self, protocol: IProtocol) -> None:
-        self._protocol = protocol
-
-    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
-        """
-        Give it.
-        """
-        return self._protocol
-
-    def doStart(self) -> None:
-        """
-        Nothing to do.
-        """
-
-    def doStop(self) -> None:
-        """
-        Nothing to do.
-        """

@@ -9,7 +9,7 @@ When the other node says go-away, or stream ids run out, the session is no part 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import attrs
@@ -259,17 +259,24 @@ class _Core:
         """
         Let those who wait go on.
         """
-        waiting, self.waiting = self.waiting, {}
-        for user in waiting:
+        for user in self.take_waiting():
             user.room()
 
     def fail(self) -> None:
         """
         Send those who wait elsewhere.
         """
-        waiting, self.waiting = self.waiting, {}
-        for user in waiting:
+        for user in self.take_waiting():
             user.link_failed()
+
+    def take_waiting(self) -> Iterator[LinkUser]:
+        """
+        Take those who wait now, one by one: what one is told may make another wait no more, or anew.
+        """
+        for user in list(self.waiting):
+            if user in self.waiting:
+                del self.waiting[user]
+                yield user
 
     def replace(self) -> None:
         """
@@ -279,7 +286,9 @@ class _Core:
         if carried is not None:
             self.old[carried] = None
             for user in list(self.users):
-                user.link_replaced()
+                # What one is told may make another leave.
+                if user in self.users:
+                    user.link_replaced()
 
     def make_room(self) -> bool:
         """

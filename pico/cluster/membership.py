@@ -21,7 +21,6 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
-    IProtocol,
     IReactorPluggableNameResolver,
     IReactorTime,
     IReactorUDP,
@@ -29,7 +28,8 @@ from twisted.internet.interfaces import (
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from pico.cluster.greeting import Identification, LinkError, NodeDialer
+from pico.cluster.exchanges import Exchanges
+from pico.cluster.greeting import Identification, NodeDialer
 from pico.cluster.publish import LOOK, Publication
 from pico.cluster.schema import ACTIVE, LEAVING, Fact
 from pico.cluster.table import MemberTable, News
@@ -47,16 +47,16 @@ from pico.gossip.events import (
 )
 from pico.gossip.limits import Limits, Timing
 from pico.gossip.member import Member
-from pico.gossip.peer import Peer as Life
 from pico.gossip.seal import Keys
-from pico.gossip.stream import ExchangeBroken, ExchangeProtocol
+from pico.gossip.stream import ExchangeProtocol
 from pico.gossip.udp import MAX_DATAGRAM, Gossip
 from pico.names import EndpointKey, NodeId
 from pico.net.addresses import is_any, is_loopback, own_host, port_of, text_of_pair
 from pico.net.background import background
 from pico.net.ports import listen_udp
 from pico.net.turn import Turn
-from pico.wire.link_auth import Peer, Purpose
+from pico.net.waiters import Waiters
+from pico.wire.link_auth import Peer
 
 _log = Logger(namespace="cluster")
 
@@ -68,12 +68,6 @@ _LOOK_AGAIN = 0.1
 
 #: Nodes that are asked for everything, one after the other, before a node goes on with what gossip brings.
 _ASKED = 3
-
-#: Seconds for one state exchange, its connection included ...
-EXCHANGE_TIMEOUT = 10.0
-
-#: ... and how many others may have with this node at a time; it takes memory and time.
-MAX_EXCHANGES = 8
 
 #: Seconds to wait at most for others to take notice that this node leaves.
 LEAVE_TIMEOUT = 2.0
@@ -123,7 +117,7 @@ class Membership:
     :ivar gossip: the member; it has a core from :meth:`open` on.
     :ivar table: what is known of other nodes.
     :ivar publication: what they are told of this one.
-    :ivar exchanges: state exchanges under way that other nodes have begun.
+    :ivar exchanges: state exchanges with them.
     """
 
     def __init__(
@@ -167,7 +161,6 @@ class Membership:
         self.table = table
         self.publication = publication
         self._load_of = load_of
-        self._dialer = dialer
         self._reactor = reactor
         self._clock = clock
         self._turn = turn
@@ -179,11 +172,9 @@ class Membership:
         self._address = ("", 0)
         self._port: IListeningPort | None = None
         self._flushing = False
-        self._catching_up = False
-        self._replaced: list[Deferred[Replaced]] = []
+        self._replaced: Waiters[Replaced] = Waiters()
         self._looking = LoopingCall(self._look)
         self._looking.clock = clock
-        self.exchanges = 0
         try:
             self.gossip = Gossip(
                 clock,
@@ -194,6 +185,7 @@ class Membership:
             )
         except ValueError as error:
             raise ConfigError(f"cluster.join: {error}") from None
+        self.exchanges = Exchanges(self.gossip, dialer)
         self.gossip.observe(self._heard)
 
     @property
@@ -311,9 +303,7 @@ class Membership:
         """
         Wait until this node's id belongs to somebody else.
         """
-        waiting: Deferred[Replaced] = Deferred()
-        self._replaced.append(waiting)
-        return waiting
+        return self._replaced.wait()
 
     # The link port's call
 
@@ -323,17 +313,7 @@ class Membership:
 
         :return: nothing if there are too many.
         """
-        if self._port is None or self.gossip.member.is_out or self.exchanges >= MAX_EXCHANGES:
-            return None
-        protocol = self.gossip.exchange(EXCHANGE_TIMEOUT)
-        self.exchanges += 1
-        self.gossip.member.counters.exchanges_in += 1
-
-        def ended(_: object) -> None:
-            self.exchanges -= 1
-
-        protocol.when_done().addBoth(ended)
-        return protocol
+        return self.exchanges.accept() if self._port is not None else None
 
     # Inside: joining
 
@@ -351,12 +331,18 @@ class Membership:
         return False
 
     def _nobody(self, patience: float) -> str:
-        counters = self.gossip.member.counters
-        why = "the ports of other nodes may be closed for UDP, or they may have other secret_keys"
-        if counters.unverified:
-            why = f"{counters.unverified} datagrams came from who has other cluster.secret_keys, or none"
+        unfound = self.gossip.unfound_seeds
+        unverified = self.gossip.member.counters.unverified
+        reasons = []
+        if unfound:
+            reasons.append(f"there is no address for {', '.join(unfound)} (getent hosts {unfound[0]} looks it up)")
+        if unverified:
+            reasons.append(f"{unverified} datagrams came from who has other cluster.secret_keys, or none")
+        elif self.gossip.has_seed:
+            reasons.append("the ports of other nodes may be closed for UDP, or they may have other secret_keys")
         return (
-            f"no other node was found within {patience:g}s at {', '.join(self._settings.seeds)} (cluster.join): {why}"
+            f"no other node was found within {patience:g}s at {', '.join(self._settings.seeds)} (cluster.join): "
+            + "; ".join(reasons)
         )
 
     async def _synchronise(self) -> None:
@@ -364,46 +350,12 @@ class Membership:
         if not lives:
             return  # gone again, and with it whatever there was to be learnt
         for life in self._random.sample(lives, min(_ASKED, len(lives))):
-            if await self._exchange(life):
+            if await self.exchanges.hold(life):
                 return
         _log.warn(
             "no state exchange with another node came to its end; what other nodes serve is learnt bit by bit: are "
             "their ports open for TCP, too?"
         )
-
-    async def _exchange(self, life: Life) -> bool:
-        """
-        Tell another node everything, and learn everything from it.
-
-        :return: whether that came to its end.
-        """
-        host, port = life.life.address
-        expected = Peer(NodeId(life.id), life.life.generation)
-        made: list[ExchangeProtocol] = []
-
-        def make(_: Peer) -> IProtocol:
-            self.gossip.member.counters.exchanges_out += 1
-            made.append(self.gossip.exchange(EXCHANGE_TIMEOUT))
-            return made[0]
-
-        try:
-            await self._dialer.dial(host, port, Purpose.STATE_EXCHANGE, make, expected)
-            await made[0].when_done()
-        except (LinkError, ExchangeBroken) as error:
-            _log.info("no state exchange with node {node}: {reason}", node=life.id, reason=str(error))
-            return False
-        return True
-
-    def _catch_up(self, life: Life) -> None:
-        if self._catching_up or self._port is None:
-            return
-        self._catching_up = True
-
-        def ended(result: object) -> object:
-            self._catching_up = False
-            return result
-
-        background(Deferred.fromCoroutine(self._exchange(life)).addBoth(ended), _log, "a state exchange")
 
     # Inside: gossip
 
@@ -414,13 +366,13 @@ class Membership:
         if not host:
             if self._settings.seeds:
                 raise ConfigError(
-                    f"cluster.gossip.advertise_addr: this machine has no address of its own that other nodes could "
-                    f"dial; write the host and port by which they reach it, such as 10.0.0.1:{port_of(bound)}"
+                    "cluster.gossip.advertise_addr: it cannot be told by which address other nodes reach this machine, "
+                    f"which has no route to others; write it with the port, such as 10.0.0.1:{port_of(bound)}"
                 )
             host = "127.0.0.1"
             _log.warn(
-                "this machine has no address that other nodes could dial: none can join this one, unless "
-                "cluster.gossip.advertise_addr says how they reach it"
+                "it cannot be told by which address other nodes reach this machine, which has no route to others: none "
+                "can join this one, unless cluster.gossip.advertise_addr says it"
             )
         return host, port_of(bound)
 
@@ -460,7 +412,8 @@ class Membership:
             self._on_end_of_life(NodeId(event.peer.id), event.peer.life.generation + 1)
             _log.debug("a life of node {node} is over", node=event.peer.id)
         elif isinstance(event, FarBehind):
-            self._catch_up(event.peer)
+            if self._port is not None:
+                self.exchanges.catch_up(event.peer)
         elif isinstance(event, BeganAgain):
             own = self._identification.own
             self._identification.own = Peer(own.id, event.generation)
@@ -470,13 +423,11 @@ class Membership:
             )
         elif isinstance(event, Superseded):
             node = self._identification.own.id
-            error = Replaced(
+            replaced = Replaced(
                 f"another process was started as node {node}, and the cluster goes on with that one: give each node "
                 "an id of its own (cluster.node_id), or only a prefix (cluster.node_id_prefix)"
             )
-            waiting, self._replaced = self._replaced, []
-            for each in waiting:
-                each.callback(error)
+            self._replaced.tell(replaced)
 
     # Inside: publishing
 

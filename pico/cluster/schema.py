@@ -21,10 +21,7 @@ import enum
 
 import attrs
 
-from pico.names import EndpointKey, TenantId
-
-#: Bytes of a tenant's and of an endpoint's name. With both a key has the most that gossip allows.
-MAX_NAME = 255
+from pico.names import MAX_NAME, EndpointKey, TenantId
 
 #: Bytes of the value of a fact.
 MAX_FACT = 255

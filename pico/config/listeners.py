@@ -9,9 +9,7 @@ import msgspec
 from pico.config.addresses import parse_service
 from pico.config.agent import AgentConfig, ListenerConfig
 from pico.config.units import shown
-
-#: The longest name of an endpoint in bytes, that of a DNS name; nodes take no longer one.
-MAX_ENDPOINT = 255
+from pico.names import MAX_NAME
 
 
 def parse_listeners(text: str) -> tuple[ListenerConfig, ...]:
@@ -44,9 +42,9 @@ def check_endpoint(name: str) -> None:
     :raises ValueError: with what would be right.
     """
     if not name or not name.isprintable() or "/" in name:
-        raise ValueError(f"{shown(name)} is no name for an endpoint: 1 to {MAX_ENDPOINT} visible characters, no slash")
-    if len(name.encode("utf-8")) > MAX_ENDPOINT:
-        raise ValueError(f"{shown(name)} is no name for an endpoint: it has more than {MAX_ENDPOINT} bytes in UTF-8")
+        raise ValueError(f"{shown(name)} is no name for an endpoint: 1 to {MAX_NAME} visible characters, no slash")
+    if len(name.encode("utf-8")) > MAX_NAME:
+        raise ValueError(f"{shown(name)} is no name for an endpoint: it has more than {MAX_NAME} bytes in UTF-8")
 
 
 def with_listeners(config: AgentConfig, listeners: list[ListenerConfig]) -> AgentConfig:

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Sequence
 
 from pico.doctor.finding import Finding, fail, reason_of
+from pico.net.addresses import text_of_pair
 
 #: Addresses of a name that are tried.
 _TRIED = 4
@@ -53,7 +54,7 @@ def dial(host: str, port: int, *, secure: bool, limit: float, subject: str, advi
         text = reason_of(error) if isinstance(error, OSError) else "not a name"
         what = f"{host} has no address: {text}"
         raise Failed(fail(subject, what, f"correct the name, or see what knows it: getent hosts {host}")) from None
-    connection = _connect(found[:_TRIED], f"{host}:{port}", limit, subject, advice)
+    connection = _connect(found[:_TRIED], text_of_pair((host, port)), limit, subject, advice)
     if not secure:
         return connection
     try:

@@ -9,7 +9,6 @@ clients' requests could go.
 from __future__ import annotations
 
 import http.client
-import json
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +17,7 @@ from urllib.parse import quote
 
 import attrs
 
+from pico.client.said import error_in, shown
 from pico.client.urls import NodeURL
 from pico.doctor.clocks import judge_other_clock
 from pico.doctor.dial import Failed, dial
@@ -32,9 +32,6 @@ _NO_VERSION = "255"
 
 #: Bytes of an answer that are read.
 _MAX_ANSWER = 1024
-
-#: Characters of a text of the node that are shown.
-_MAX_SHOWN = 200
 
 
 @attrs.frozen
@@ -163,7 +160,7 @@ def _ask(url: NodeURL, path: str, account: Account, limit: float) -> Reply:
         body = response.read(_MAX_ANSWER) if response.status != 101 else b""
         return Reply(
             response.status,
-            _text_of(body) or shown(response.reason),
+            error_in(body) or shown(response.reason),
             response.getheader("Sec-WebSocket-Version", ""),
             response.getheader("Date", ""),
         )
@@ -182,18 +179,3 @@ def _headers(url: NodeURL, account: Account) -> Mapping[str, str]:
     if account.tenant_id:
         headers["x-piko-tenant-id"] = account.tenant_id
     return headers
-
-
-def _text_of(body: bytes) -> str:
-    try:
-        found = json.loads(body)["error"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return ""
-    return shown(found) if isinstance(found, str) else ""
-
-
-def shown(text: str) -> str:
-    """
-    A text from outside as it may go to a terminal.
-    """
-    return "".join(char if char.isprintable() else " " for char in text[:_MAX_SHOWN]).strip()

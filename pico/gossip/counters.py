@@ -23,7 +23,6 @@ class Counters:
     :ivar malformed: that were sealed rightly and cannot be read.
     :ivar challenged: of somebody who had to prove first to be there.
     :ivar own: that we have sent ourselves.
-    :ivar gaps: blocks that began behind what is known, because one before them was lost.
     :ivar refused_members: lives that were one too many.
     :ivar probes: pings of the rounds.
     :ivar failed_probes: that nobody answered.
@@ -52,7 +51,6 @@ class Counters:
     malformed: int = 0
     challenged: int = 0
     own: int = 0
-    gaps: int = 0
     refused_members: int = 0
     probes: int = 0
     failed_probes: int = 0

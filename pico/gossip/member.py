@@ -3,8 +3,9 @@ A member of the group: datagrams and time in, datagrams and events out.
 
 The core that joins the others of this room: who is heard (:mod:`~pico.gossip.admission`), who is known
 (:mod:`~pico.gossip.roster`), what they have to tell each other (:mod:`~pico.gossip.sync`), who is asked whether he
-lives (:mod:`~pico.gossip.failure`), what follows from it (:mod:`~pico.gossip.standing`), and what is said to whom
-(:mod:`~pico.gossip.outbox`).
+lives (:mod:`~pico.gossip.failure`), also for others (:mod:`~pico.gossip.errands`), what follows from it
+(:mod:`~pico.gossip.standing`), what is said to whom (:mod:`~pico.gossip.outbox`), and the end
+(:mod:`~pico.gossip.goodbyes`).
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from pico.gossip import codec, sync
 from pico.gossip.admission import Admission, Heard, Session, Stranger
 from pico.gossip.codec import TOKEN_SIZE
 from pico.gossip.counters import Counters
+from pico.gossip.errands import Errand, Errands
 from pico.gossip.events import BeganAgain, Changed, Departed, Event, FarBehind, Superseded
 from pico.gossip.failure import Probes, Step
+from pico.gossip.goodbyes import Goodbyes
 from pico.gossip.ledger import Change
 from pico.gossip.limits import DEFAULT_LIMITS, DEFAULT_TIMING, Limits, Timing
 from pico.gossip.outbox import Outbox
@@ -62,18 +65,6 @@ class _Phase(enum.Enum):
     IN = "in"
     LEAVING = "leaving"
     OUT = "out"
-
-
-@attrs.define(eq=False)
-class _Errand:
-    """
-    A ping for somebody else.
-    """
-
-    target: bytes
-    session: Session
-    number: int
-    until: float
 
 
 class Member:
@@ -129,9 +120,8 @@ class Member:
         self._probes = Probes(timing, random)
         self._standing = Standing(self.roster, timing, self.counters, self._wake, self._probes.add)
         self._seeds = Seeds(timing, random)
-        self._errands: dict[int, _Errand] = {}
-        self._goodbyes: dict[int, Peer] = {}
-        self._told = 0
+        self._errands = Errands(limits.max_relays)
+        self._goodbyes = Goodbyes(timing.ack)
         self._phase = _Phase.IN
         self._number = 0
         self._active_until = now
@@ -140,8 +130,6 @@ class Member:
         self._next_sync = now
         self._next_retry = now
         self._next_second = now
-        self._next_goodbye = now
-        self._goodbye_until = now
         self._next_far_behind = now
         self._retried: dict[bytes, float] = {}
         self._acts: dict[type, Callable[..., None]] = {
@@ -226,10 +214,8 @@ class Member:
         self._phase = _Phase.LEAVING
         self._standing.leave(now)
         up = list(self.roster.up.values())
-        for peer in self._random.sample(up, min(_MAX_GOODBYES, len(up))):
-            self._goodbyes[self._next_number()] = peer
-        self._goodbye_until = now + self._timing.leave
-        self._next_goodbye = now
+        told = self._random.sample(up, min(_MAX_GOODBYES, len(up)))
+        self._goodbyes.begin({self._next_number(): peer for peer in told}, now, now + self._timing.leave)
         self._beat = now
 
     # Datagrams and time
@@ -346,8 +332,7 @@ class Member:
         intro = block.intro
         if peer is None:
             if intro is None:
-                self.counters.gaps += 1
-                return
+                return  # the block before it, which brought the life, was lost
             if roster.rival(intro, block.token):
                 self._replaced(intro.generation, now, events)
                 return
@@ -362,8 +347,7 @@ class Member:
         before = ledger.version
         changes = ledger.apply(block)
         if changes is None:
-            self.counters.gaps += 1
-            return
+            return  # it begins behind what is known, as one before it was lost
         self.counters.records_in += len(block.records)
         if ledger.version != before:
             roster.changed(peer, now)
@@ -455,9 +439,8 @@ class Member:
         parcel = self._outbox.reply(session, now)
         for probe in self._probes.of(peer.token):
             parcel.add(codec.write_ping(probe.number))
-        for number, other in self._goodbyes.items():
-            if other is peer:
-                parcel.add(codec.write_leave(number))
+        for number in self._goodbyes.numbers_of(peer):
+            parcel.add(codec.write_leave(number))
         self._offer(parcel, now)
 
     def _answer_suspect(self, session: Session, peer: Peer, now: float) -> None:
@@ -472,9 +455,8 @@ class Member:
 
     def _ack_received(self, ack: Ack, session: Session, peer: Peer, now: float, events: list[Event]) -> None:
         number = ack.number
-        errand = self._errands.get(number)
-        if errand is not None and errand.target == peer.token:
-            del self._errands[number]
+        errand = self._errands.answered(number, peer.token)
+        if errand is not None:
             self._outbox.reply(errand.session, now).add(codec.write_ack(errand.number, ack.incarnation))
             self._standing.hear_incarnation(peer, ack.incarnation, now, events)
             return
@@ -483,21 +465,18 @@ class Member:
             target = self.roster.get(probe.token)
             if target is not None:
                 self._standing.hear_incarnation(target, ack.incarnation, now, events)
-        elif self._goodbyes.get(number) is peer:
-            del self._goodbyes[number]
-            self._told += 1
-        elif number == 0:
+        elif not self._goodbyes.heard(number, peer) and number == 0:
             self._standing.hear_incarnation(peer, ack.incarnation, now, events)
 
     def _relay_received(self, relay: Relay, session: Session, peer: Peer, now: float, events: list[Event]) -> None:
         target = self.roster.get(relay.token)
-        if target is None or target is self.me or len(self._errands) >= self._limits.max_relays:
+        if target is None or target is self.me or self._errands.full:
             self._outbox.reply(session, now).add(codec.write_nack(relay.number))
             return
         number = self._next_number()
         # Whoever asks should hear of a failure before he gives up himself.
         until = now + (self._timing.probe - self._timing.ack) * 0.75
-        self._errands[number] = _Errand(target.token, session, relay.number, until)
+        self._errands.begin(number, Errand(target.token, session, relay.number, until))
         self._ping(target, number, now)
 
     def _nack_received(self, nack: Nack, session: Session, peer: Peer, now: float, events: list[Event]) -> None:
@@ -652,25 +631,21 @@ class Member:
                 self._outbox.at_seed(address, now)
 
     def _end_errands(self, now: float) -> None:
-        for number, errand in list(self._errands.items()):
-            if errand.until <= now:
-                del self._errands[number]
-                self._outbox.reply(errand.session, now).add(codec.write_nack(errand.number))
+        for errand in self._errands.overdue(now):
+            self._outbox.reply(errand.session, now).add(codec.write_nack(errand.number))
 
     def _say_goodbye(self, now: float, events: list[Event]) -> None:
-        if not self._goodbyes or now >= self._goodbye_until:
+        if self._goodbyes.is_over(now):
             self._outbox.seal()
             self._phase = _Phase.OUT
-            events.append(Departed(self._told))
+            events.append(Departed(self._goodbyes.told))
             return
-        if now >= self._next_goodbye:
-            self._next_goodbye = now + self._timing.ack
-            # The change goes with it, so that whoever hears this can tell others.
-            before = self.me.ledger.version - 1
-            for number, peer in self._goodbyes.items():
-                parcel = self._outbox.to(peer, now)
-                parcel.add(codec.write_leave(number))
-                sync.write_blocks(parcel, [sync.Gift(self.me, before, True)], 1, self.counters)
+        # The change goes with it, so that whoever hears this can tell others.
+        before = self.me.ledger.version - 1
+        for number, peer in self._goodbyes.due(now):
+            parcel = self._outbox.to(peer, now)
+            parcel.add(codec.write_leave(number))
+            sync.write_blocks(parcel, [sync.Gift(self.me, before, True)], 1, self.counters)
 
     # Inside: sending
 

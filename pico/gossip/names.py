@@ -69,11 +69,19 @@ class Names:
                 self._begin(host)
 
     @property
-    def complete(self) -> bool:
+    def unfound(self) -> Sequence[str]:
         """
-        Whether there is an address for each name that is to be kept.
+        Those of the names to be kept that there is no address for, each once.
         """
-        return all(_is_address(host) or host in self._found for host, _ in self._wanted)
+        unfound = (host for host, _ in self._wanted if not _is_address(host) and host not in self._found)
+        return list(dict.fromkeys(unfound))
+
+    @property
+    def any_found(self) -> bool:
+        """
+        Whether there is an address for any of them.
+        """
+        return any(_is_address(host) or host in self._found for host, _ in self._wanted)
 
     def find(self, name: str) -> str | None:
         """

@@ -10,7 +10,7 @@ from typing import cast
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import MessageLengthError
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHostnameResolver, IReactorTime, IUDPTransport
 from twisted.internet.protocol import DatagramProtocol
@@ -23,6 +23,7 @@ from pico.gossip.sections import Address
 from pico.gossip.seeds import parse_seed
 from pico.gossip.stream import ExchangeProtocol
 from pico.net.turn import Turn
+from pico.net.waiters import Waiters
 
 #: The longest datagram that UDP carries.
 MAX_DATAGRAM = 65_535
@@ -76,8 +77,8 @@ class Gossip(DatagramProtocol):
         self._timer: IDelayedCall | None = None
         #: When the timer fires.
         self._due = inf
-        self._joined: list[Deferred[None]] = []
-        self._departed: list[Deferred[int]] = []
+        self._joined: Waiters[None] = Waiters()
+        self._departed: Waiters[int] = Waiters()
         self._told: int | None = None
         self._is_ipv6 = False
         self._quiet_until = 0.0
@@ -102,7 +103,21 @@ class Gossip(DatagramProtocol):
         """
         Whether there are seeds, all of their names are found, and all of them are this member itself.
         """
-        return self._names.complete and self.member.only_seed
+        return not self._names.unfound and self.member.only_seed
+
+    @property
+    def unfound_seeds(self) -> Sequence[str]:
+        """
+        The names of seeds that there is no address for.
+        """
+        return self._names.unfound
+
+    @property
+    def has_seed(self) -> bool:
+        """
+        Whether there is a seed with an address.
+        """
+        return self._names.any_found
 
     # For others
 
@@ -136,12 +151,7 @@ class Gossip(DatagramProtocol):
         """
         Fires as soon as another member is known.
         """
-        waiting: Deferred[None] = Deferred(self._joined_cancelled)
-        if len(self.member.roster) > 1:
-            waiting.callback(None)
-        else:
-            self._joined.append(waiting)
-        return waiting
+        return succeed(None) if len(self.member.roster) > 1 else self._joined.wait()
 
     def leave(self) -> Deferred[int]:
         """
@@ -149,14 +159,12 @@ class Gossip(DatagramProtocol):
 
         :return: how many others have said that they know.
         """
-        waiting: Deferred[int] = Deferred()
         if self._told is not None or self._member is None or self._timer is None or self._member.is_out:
-            waiting.callback(self._told or 0)
-            return waiting
-        self._departed.append(waiting)
+            return succeed(self._told or 0)
+        departed = self._departed.wait()
         self.member.leave(self._clock.seconds())
         self._arm()
-        return waiting
+        return departed
 
     # Twisted's calls
 
@@ -222,9 +230,7 @@ class Gossip(DatagramProtocol):
         events, self._events = self._events, []
         for event in events:
             if isinstance(event, Joined):
-                joined, self._joined = self._joined, []
-                for waiting in joined:
-                    waiting.callback(None)
+                self._joined.tell(None)
             elif isinstance(event, Departed):
                 self._has_departed(event.told)
             elif isinstance(event, Superseded):
@@ -239,13 +245,7 @@ class Gossip(DatagramProtocol):
     def _has_departed(self, told: int) -> None:
         if self._told is None:
             self._told = told
-        departed, self._departed = self._departed, []
-        for waiting in departed:
-            waiting.callback(self._told)
-
-    def _joined_cancelled(self, waiting: Deferred[None]) -> None:
-        if waiting in self._joined:
-            self._joined.remove(waiting)
+        self._departed.tell(self._told)
 
     def _seeds_found(self, addresses: Sequence[Address]) -> None:
         self.member.join(addresses, self._clock.seconds())

@@ -30,7 +30,7 @@ def advertised(configured: str, bound: IAddress) -> str:
     port = getattr(bound, "port", 0)
     if host in _ANY:
         host = private_host() or "127.0.0.1"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return text_of_pair((host, port))
 
 
 def private_host() -> str:
@@ -101,8 +101,6 @@ def text_of(address: IAddress) -> str:
     """
     An address as ``host:port``.
     """
-    if isinstance(address, IPv6Address):
-        return f"[{address.host}]:{address.port}"
-    if isinstance(address, IPv4Address):
-        return f"{address.host}:{address.port}"
+    if isinstance(address, IPv4Address | IPv6Address):
+        return text_of_pair((address.host, address.port))
     return str(address)

@@ -41,6 +41,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pico.errors import ListenError
+from pico.net.addresses import text_of_pair
 from pico.net.transport import DirectClient, DirectServer, SocketName, address_of
 
 #: The largest number that a socket's option can have.
@@ -397,6 +398,6 @@ def _has_ipv6() -> bool:
 
 
 def _listen_error(host: str, port: int, setting: str, error: BaseException, kind: str = "") -> ListenError:
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    where = text_of_pair((host, port))
     reason = getattr(error, "strerror", None) or str(error)
     return ListenError(f"cannot listen on {kind}{where} ({setting}): {reason[:1].lower()}{reason[1:]}")

@@ -49,7 +49,9 @@ from pico.proxy.record import Recorder
 from pico.proxy.trust import TrustedProxies
 from pico.proxy.waiting import WaitingRoom, WaitingSettings
 from pico.server.anyone import Anyone
-from pico.server.service import Binding, NodeLinks, NodeService
+from pico.server.entrance import Binding
+from pico.server.links import NodeLinks
+from pico.server.service import NodeService
 from pico.server.view import NodeView
 from pico.tunnel.session import TunnelSettings
 from pico.tunnel.supply import SupplySettings
@@ -354,8 +356,10 @@ def _membership_settings(config: ServerConfig) -> MembershipSettings:
     )
 
 
-def _link_tunnel(config: ServerConfig, streams: int) -> TunnelSettings:
+def _link_tunnel(config: ServerConfig) -> TunnelSettings:
     links = config.cluster.links
+    # Room for streams that are being closed.
+    streams = links.max_streams + links.max_streams // 5
     return TunnelSettings(
         keepalive_interval=links.keepalive_interval,
         keepalive_timeout=links.keepalive_timeout,
@@ -366,7 +370,7 @@ def _link_tunnel(config: ServerConfig, streams: int) -> TunnelSettings:
 def _link_settings(config: ServerConfig) -> LinkSettings:
     links = config.cluster.links
     return LinkSettings(
-        tunnel=_link_tunnel(config, links.max_streams + links.max_streams // 5),
+        tunnel=_link_tunnel(config),
         dial_timeout=links.dial_timeout,
         idle_timeout=links.idle_timeout,
         max_streams=links.max_streams,
@@ -375,9 +379,7 @@ def _link_settings(config: ServerConfig) -> LinkSettings:
 
 def _accept_settings(config: ServerConfig) -> AcceptSettings:
     links = config.cluster.links
-    return AcceptSettings(
-        tunnel=_link_tunnel(config, links.max_streams + links.max_streams // 5), max_links=links.max_links
-    )
+    return AcceptSettings(tunnel=_link_tunnel(config), max_links=links.max_links)
 
 
 def _binding(

@@ -5,31 +5,27 @@ A node's life: bind, serve, drain, end.
 from __future__ import annotations
 
 import enum
-import socket
-from collections.abc import Callable, Sequence
 
-import attrs
 from twisted.application.service import Service
 from twisted.internet import defer
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IReactorTCP, IReactorTime
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pico import __version__
-from pico.cluster.accept import LinkPort
-from pico.cluster.membership import JoinFailed, Membership
-from pico.cluster.remote import Remotes
+from pico.cluster.membership import JoinFailed
 from pico.cluster.schema import Fact
-from pico.config.addresses import Address
 from pico.errors import ListenError, PicoError
 from pico.names import NodeId
-from pico.net.addresses import advertised
 from pico.net.background import background
-from pico.net.ports import adopt_tcp, listen_tcp
-from pico.net.transport import address_of
+from pico.net.waiters import Waiters
 from pico.proxy.port import ProxyPort
+from pico.server.amounts import amount
+from pico.server.drain import Drain, Entrances
+from pico.server.entrance import Binding, Entrance
+from pico.server.links import NodeLinks
 from pico.server.view import NodeView
 from pico.upstream.port import UpstreamPort
 
@@ -40,141 +36,8 @@ _log = Logger(namespace="server")
 _QUIET = 0.5
 _SETTLED = 5.0
 
-#: The first port that needs no rights.
-_UNPRIVILEGED = 1024
-
 #: Ports that are tried until one is free for both TCP and UDP, when any will do.
 _TRIES = 16
-
-#: Seconds for agents to find another node, from when they are told to. Those that have found none by then, as
-#: they know no other one, are served on like those that do not understand.
-_MOVING = 10.0
-
-#: Seconds between two looks whether there still is another node to be found.
-_LOOK = 0.5
-
-#: Seconds before the end of the grace period, and half of it at the most, from which on nothing new goes to the tunnels
-#: that are left, however busy they are.
-_LAST_CALL = 5.0
-
-#: Seconds for telling other nodes goodbye.
-_GOODBYE = 3.0
-
-#: Seconds for closing links in order when the grace period is over.
-_CLOSING = 1.0
-
-
-@attrs.frozen
-class Binding:
-    """
-    A port to bind.
-
-    :ivar setting: its name in the configuration, for the message when it cannot be bound.
-    :ivar advertise: what others shall dial; empty to work it out from what was bound.
-    :ivar inherited: sockets that listen already; if there are any, ``address`` is not bound.
-    :ivar max_unsent: see :func:`pico.net.ports.limit_unsent`.
-    """
-
-    setting: str
-    address: Address
-    advertise: str
-    factory: IProtocolFactory
-    inherited: Sequence[socket.socket] = ()
-    max_unsent: int = 0
-
-
-@attrs.frozen
-class NodeLinks:
-    """
-    The links of a node to others.
-
-    :ivar binding: of the port for other nodes.
-    :ivar port: its factory.
-    :ivar remotes: what other nodes serve.
-    :ivar membership: finds them; nothing where they are known.
-    """
-
-    binding: Binding
-    port: LinkPort
-    remotes: Remotes
-    membership: Membership | None = None
-
-
-class _Entrance:
-    """
-    What listens for one binding.
-
-    :ivar host: the address that it listens on; the first of several. Known once it was bound, and with an inherited
-        socket before that.
-    """
-
-    def __init__(self, binding: Binding, reactor: IReactorTCP) -> None:
-        self._binding = binding
-        self._reactor = reactor
-        self._ports: list[IListeningPort] = []
-        self.host: IAddress | None = address_of(binding.inherited[0].getsockname()) if binding.inherited else None
-
-    @property
-    def inherited(self) -> bool:
-        """
-        Whether its socket was there before this process.
-        """
-        return bool(self._binding.inherited)
-
-    @property
-    def privileged(self) -> bool:
-        """
-        Whether its port may need rights that the process does not keep.
-        """
-        return 0 < self._binding.address.port < _UNPRIVILEGED
-
-    @property
-    def advertised(self) -> str:
-        """
-        How others reach it.
-        """
-        assert self.host is not None
-        return advertised(self._binding.advertise, self.host)
-
-    @property
-    def shown(self) -> str:
-        """
-        The address as it is written in the configuration, with the port that was really bound.
-        """
-        asked = self._binding.address
-        host = asked.host if not self.inherited else str(getattr(self.host, "host", ""))
-        port = getattr(self.host, "port", asked.port)
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-    def open(self) -> None:
-        """
-        Listen.
-
-        :raises pico.errors.ListenError: the port cannot be had.
-        """
-        binding = self._binding
-        for each in binding.inherited:
-            self._ports.append(adopt_tcp(self._reactor, each, binding.factory, max_unsent=binding.max_unsent))
-        if not binding.inherited:
-            address = binding.address
-            port = listen_tcp(
-                self._reactor,
-                address.host,
-                address.port,
-                binding.factory,
-                setting=binding.setting,
-                max_unsent=binding.max_unsent,
-            )
-            self._ports.append(port)
-            self.host = port.getHost()
-
-    async def close(self) -> None:
-        """
-        Listen no more; what was accepted lives on.
-        """
-        ports, self._ports = self._ports, []
-        stopping = [port.stopListening() for port in ports]
-        await DeferredList([each for each in stopping if each is not None], consumeErrors=True)
 
 
 class _Life(enum.Enum):
@@ -192,14 +55,9 @@ class NodeService(Service):
     Run one node, once.
 
     ``startService`` binds its ports, the operators' first; when one cannot be bound none stays open and
-    :class:`pico.errors.ListenError` says which. ``stopService`` drains: not ready any more, agents and other nodes
-    told; clients are still taken for the drain delay; then no new connections, those that are there served to their
-    end, at most for the grace period. Then what is left is cut. A second ``stopService`` meanwhile cuts it at once.
-
-    Where there are other nodes this one does not leave them before its agents have: an endpoint that only it has a
-    tunnel of is found here until the agent has another one elsewhere.
-
-    :meth:`drain` is the beginning of all that alone, and :meth:`undrain` takes it back.
+    :class:`pico.errors.ListenError` says which. ``stopService`` drains, see :class:`pico.server.drain.Drain`; a second
+    one meanwhile cuts what is left at once. :meth:`drain` is the beginning of that alone, and :meth:`undrain` takes it
+    back.
 
     Where the sockets for clients and agents were inherited both may wait in them, clients for endpoints that agents
     behind them are about to serve. So agents are let in first, and clients when no more of them come.
@@ -230,30 +88,33 @@ class NodeService(Service):
     ) -> None:
         self._node_id = node_id
         self._clock = clock
-        self._admin = _Entrance(admin, reactor)
-        self._upstream = _Entrance(upstream, reactor)
-        self._proxy = _Entrance(proxy, reactor)
-        self._cluster = _Entrance(links.binding, reactor)
+        self._admin = Entrance(admin, reactor)
+        self._upstream = Entrance(upstream, reactor)
+        self._proxy = Entrance(proxy, reactor)
+        self._cluster = Entrance(links.binding, reactor)
         self._links = links
         self.membership = links.membership
         self._upstream_port = upstream_port
-        self._proxy_port = proxy_port
         self.view = view
-        self._drain_delay = drain_delay
-        self._grace_period = grace_period
+        self._drain = Drain(
+            clock=clock,
+            entrances=Entrances(self._admin, self._upstream, self._proxy, self._cluster),
+            upstream_port=upstream_port,
+            proxy_port=proxy_port,
+            links=links,
+            view=view,
+            grace_period=grace_period,
+            drain_delay=drain_delay,
+        )
         self._life = _Life.NEW
         #: Whether other nodes hear of what is served here, or there are none to be looked for.
         self._joined = False
-        #: When the drain began that is under way.
-        self._told_at = 0.0
         self._starting: Deferred[None] | None = None
-        self._ready: list[Deferred[None]] = []
+        self._ready: Waiters[None] = Waiters()
         self._failure: PicoError | None = None
-        self._failed: list[Deferred[PicoError]] = []
+        self._failed: Waiters[PicoError] = Waiters()
         #: Whom to tell when everything is closed; one for each time that a stop was asked for.
         self._stopping: list[Deferred[None]] = []
-        #: What the drain waits for now.
-        self._awaited: Deferred[None] | None = None
 
     @property
     def status(self) -> str:
@@ -261,9 +122,9 @@ class NodeService(Service):
         What the node does, in one line.
         """
         if not self.running:
-            return f"draining: {_count(self._upstream_port.in_flight, 'request')} left"
-        tunnels = _count(self._upstream_port.upstreams, "tunnel")
-        told = f"{tunnels}, {_count(len(self.view.upstream_endpoints()), 'endpoint')}"
+            return f"draining: {amount(self._upstream_port.in_flight, 'request')} left"
+        tunnels = amount(self._upstream_port.upstreams, "tunnel")
+        told = f"{tunnels}, {amount(len(self.view.upstream_endpoints()), 'endpoint')}"
         if self.view.leaving:
             told = f"drained: {told}"
         nodes = len(self.view.statuses())
@@ -273,12 +134,7 @@ class NodeService(Service):
         """
         Wait until clients are taken.
         """
-        waiting: Deferred[None] = Deferred(self._ready.remove)
-        if self.view.open:
-            waiting.callback(None)
-        else:
-            self._ready.append(waiting)
-        return waiting
+        return defer.succeed(None) if self.view.open else self._ready.wait()
 
     def when_failed(self) -> Deferred[PicoError]:
         """
@@ -286,12 +142,7 @@ class NodeService(Service):
 
         :return: fires with the reason.
         """
-        waiting: Deferred[PicoError] = Deferred(self._failed.remove)
-        if self._failure is not None:
-            waiting.callback(self._failure)
-        else:
-            self._failed.append(waiting)
-        return waiting
+        return defer.succeed(self._failure) if self._failure is not None else self._failed.wait()
 
     def privilegedStartService(self) -> None:
         """
@@ -335,9 +186,9 @@ class NodeService(Service):
             self._life = _Life.ENDED
             if self._starting is not None:
                 self._starting.cancel()
-            Deferred.fromCoroutine(self._drain()).addCallbacks(self._stopped, self._stopped)
-        elif self._awaited is not None:
-            self._awaited.cancel()
+            Deferred.fromCoroutine(self._drain.run()).addCallbacks(self._stopped, self._stopped)
+        else:
+            self._drain.hurry()
         return stopped
 
     # Operators' orders
@@ -350,7 +201,7 @@ class NodeService(Service):
         """
         if self.view.leaving:
             return False
-        self._tell()
+        self._drain.tell()
         _log.info("drained by order: agents and clients are sent to other nodes")
         return True
 
@@ -365,11 +216,8 @@ class NodeService(Service):
             raise PicoError("the node is stopping, which cannot be taken back")
         if not self.view.leaving:
             return False
-        self.view.leaving = False
-        if self.membership is not None:
-            self.membership.staying()
+        self._drain.take_back()
         self._admit()
-        self._proxy_port.resume()
         _log.info("the drain was taken back by order")
         return True
 
@@ -414,9 +262,7 @@ class NodeService(Service):
     def _fail(self, error: PicoError) -> None:
         if self._failure is None:
             self._failure = error
-            waiting, self._failed = self._failed, []
-            for each in waiting:
-                each.callback(error)
+            self._failed.tell(error)
 
     async def _settle(self) -> None:
         tunnels = 0
@@ -437,129 +283,13 @@ class NodeService(Service):
             admin=self._admin.shown,
             gossip=self._cluster.shown,
         )
-        waiting, self._ready = self._ready, []
-        for each in waiting:
-            each.callback(None)
-
-    def _tell(self) -> None:
-        """
-        Tell everybody that nothing new is to come here.
-        """
-        self._told_at = self._clock.seconds()
-        self.view.leaving = True
-        if self.membership is not None:
-            self.membership.leaving()
-        self._upstream_port.drain()
-        self._proxy_port.part()
-
-    async def _drain(self) -> None:
-        was_open = self.view.open
-        _log.info("draining: {requests} in flight", requests=_count(self._upstream_port.in_flight, "request"))
-        if not self.view.leaving:
-            self._tell()
-        delay = self._told_at + self._drain_delay - self._clock.seconds()
-        if was_open and delay > 0:
-            await self._wait(Deferred, delay)
-        if self._proxy.inherited:
-            # Clients that come when this process takes no more of them wait for the next one: be it for a short time.
-            await self._move_agents(self._clock.seconds() + self._grace_period)
-        self.view.open = False
-        await self._upstream.close()
-        await self._proxy.close()
-        self._proxy_port.drain()
-        end = self._clock.seconds() + self._grace_period
-        await self._move_agents(end)
-        await self._end_tunnels(end)
-        await self._wait(self._proxy_port.when_empty, self._left(end))
-        self._cut(self._proxy_port.connections, "connection")
-        self._proxy_port.abort()
-        await self._leave(self._links, end)
-        self._upstream_port.close()
-        await self._admin.close()
-        _log.info("drained")
-
-    async def _move_agents(self, end: float) -> None:
-        """
-        Wait until the agents that understand have other tunnels, if there is another node where these can be.
-        """
-        until = min(self._told_at + _MOVING, end)
-        moved = False
-        while not moved and not self._hurried and self._has_others and self._left(until):
-            moved = await self._wait(self._upstream_port.when_moved, min(_LOOK, self._left(until)))
-
-    async def _end_tunnels(self, end: float) -> None:
-        """
-        Close what tunnels are left, when nothing more is under way on them. If there is no other node they stay.
-        """
-        if self._has_others:
-            last_call = end - min(_LAST_CALL, self._grace_period / 2)
-            await self._wait(self._proxy_port.when_empty, self._left(last_call))
-            await self._wait(lambda: self._upstream_port.end(self._left(last_call)), self._left(end))
-
-    def _cut(self, number: int, what: str) -> None:
-        """
-        Say what has not ended in its time.
-        """
-        if number:
-            reason = "asked again to stop" if self._hurried else "grace period over"
-            _log.warn("{reason}: {what} cut", reason=reason, what=_count(number, what))
-
-    def _left(self, end: float) -> float:
-        """
-        Seconds until then.
-        """
-        return max(0.0, end - self._clock.seconds())
-
-    @property
-    def _has_others(self) -> bool:
-        """
-        Whether there is another node for agents to go to.
-        """
-        return "active" in self.view.statuses()[1:]
-
-    async def _leave(self, links: NodeLinks, end: float) -> None:
-        """
-        Leave the other nodes: first when they send nothing any more, for as long as tunnels are here that have not
-        gone elsewhere they are served.
-        """
-        if not await self._wait(links.port.when_quiet, self._left(end)):
-            self._cut(links.port.in_flight, "stream of other nodes")
-        if links.membership is not None:
-            await self._wait(links.membership.leave, _GOODBYE)
-            await links.membership.close()
-        await self._cluster.close()
-        left = self._left(end)
-        await self._wait(lambda: links.port.leave(left), left + _CLOSING)
-        # What has not ended by now, and who has only just connected.
-        links.port.abort()
-        links.remotes.stop()
+        self._ready.tell(None)
 
     @property
     def _opens_late(self) -> bool:
         if self._proxy.inherited:
             return True
         return self.membership is not None and self.membership.seeks and not self._proxy.privileged
-
-    @property
-    def _hurried(self) -> bool:
-        return len(self._stopping) > 1
-
-    async def _wait(self, begin: Callable[[], Deferred[None]], seconds: float) -> bool:
-        """
-        Wait for something, for so many seconds at most and while nobody asks again to stop.
-
-        :return: whether it happened.
-        """
-        if self._hurried:
-            return False
-        self._awaited = begin().addTimeout(seconds, self._clock)
-        try:
-            await self._awaited
-        except (defer.TimeoutError, defer.CancelledError):
-            return False
-        finally:
-            self._awaited = None
-        return True
 
     def _stopped(self, result: Failure | None) -> None:
         stopping, self._stopping = self._stopping, []
@@ -609,8 +339,3 @@ class NodeService(Service):
                     raise
             # Somebody else has the number that was free for TCP.
             background(Deferred.fromCoroutine(self._cluster.close()), _log)
-
-
-def _count(number: int, what: str) -> str:
-    noun, *rest = what.split(" ")
-    return " ".join([str(number), noun if number == 1 else f"{noun}s", *rest])

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from zope.interface import implementer
 
 from pico.cluster.schema import Fact
-from pico.cluster.table import Entry, MemberTable
+from pico.cluster.table import Entry, MemberTable, Status
 from pico.interfaces import ILocalTunnels, INodeView, NodeStatus
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId
 
@@ -71,6 +71,14 @@ class NodeView:
         """
         others = self._others.entries if self._others is not None else ()
         return [self._status, *(entry.status.value for entry in others)]
+
+    @property
+    def has_active_others(self) -> bool:
+        """
+        Whether another node takes traffic, for all that is known.
+        """
+        others = self._others.entries if self._others is not None else ()
+        return any(entry.status is Status.ACTIVE for entry in others)
 
     def upstream_endpoints(self) -> Mapping[str, int]:
         """

@@ -67,6 +67,13 @@ class Movables(Generic[Tunnel]):
         """
         self._stay[tunnel] = now
 
+    def told(self, tunnel: Tunnel, now: float) -> None:
+        """
+        Its agent was told to go for another reason. Who was chosen before stays chosen since then.
+        """
+        if self._stay.pop(tunnel, None) is not None:
+            self._asked[tunnel] = now
+
     def remove(self, tunnel: Tunnel, now: float) -> None:
         """
         It has gone, or takes nothing new any more. A second time changes nothing.
@@ -78,7 +85,7 @@ class Movables(Generic[Tunnel]):
 
     def expected_to_go(self, now: float) -> int:
         """
-        How many were chosen and are believed to go soon.
+        How many were asked and are believed to go soon.
         """
         count = 0
         for at in reversed(self._asked.values()):
@@ -89,7 +96,7 @@ class Movables(Generic[Tunnel]):
 
     def just_gone(self, now: float) -> int:
         """
-        How many were chosen and have gone, but not every node may know yet where they are.
+        How many were asked and have gone, but not every node may know yet where they are.
         """
         self._forget(now)
         return len(self._left)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from urllib.parse import unquote_to_bytes
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -22,18 +21,20 @@ from zope.interface import implementer
 from pico.errors import RemoteProtocolError
 from pico.interfaces import ITunnels, IVerifier, TunnelStatus
 from pico.metrics import Metrics
-from pico.names import EndpointKey, NodeId
+from pico.names import CAPABILITIES_HEADER, GO_AWAY, MAX_NAME, EndpointKey, NodeId
 from pico.net.addresses import text_of
 from pico.net.deadlines import Deadlines
 from pico.net.http.answers import Answer, error_answer
-from pico.net.http.fields import reader_of, value_of
+from pico.net.http.fields import reader_of
 from pico.net.http.gateway import Application, Exchanger
 from pico.net.http.server import HTTPServerProtocol, ServerSettings
 from pico.net.turn import Turn
+from pico.net.waiters import Waiters
 from pico.net.websocket import WebSocketTransport
 from pico.tunnel.endings import why_ended
 from pico.tunnel.session import TunnelSession, TunnelSettings
 from pico.tunnel.supply import SupplySettings
+from pico.upstream.asked import endpoint_of, offered_by, version_of
 from pico.upstream.closing import Closing
 from pico.upstream.registry import Registry
 from pico.upstream.shedding import Shedding
@@ -47,20 +48,8 @@ from pico.wire.yamux.session import Role
 
 _log = Logger(namespace="upstream")
 
-
-PREFIXES = (b"/pico/v1/upstream/", b"/piko/v1/upstream/")
-
-_GO_AWAY = "go-away"
-
 #: What this node understands of what agents offer beyond Piko's bytes.
-CAPABILITIES = frozenset({_GO_AWAY})
-
-#: The longest endpoint name in bytes, that of a DNS name; and the longest name of a tenant.
-MAX_ENDPOINT = 255
-MAX_TENANT = 255
-
-#: How much is kept of what an agent says that it is.
-MAX_VERSION = 64
+CAPABILITIES = frozenset({GO_AWAY})
 
 
 @attrs.frozen
@@ -114,7 +103,7 @@ class UpstreamPort(Application):
     ) -> None:
         """
         :param cache: of headers of agents' requests, and of responses that come through their tunnels.
-        :param shedding: is told of tunnels that come and go.
+        :param shedding: is told of tunnels that come and go, and of those that a drain has told to go.
         """
         self._node_id = node_id
         self._registry = registry
@@ -129,7 +118,7 @@ class UpstreamPort(Application):
         self._stage = _Stage.OPEN
         #: Tunnels that are still to leave, while somebody waits for that.
         self._staying: set[TunnelUpstream] = set()
-        self._awaiting_moved: list[Deferred[None]] = []
+        self._awaiting_moved: Waiters[None] = Waiters()
         self.proxy_port = 0
         # In the order in which they came; a set that is one.
         self._upstreams: dict[TunnelUpstream, None] = {}
@@ -203,11 +192,11 @@ class UpstreamPort(Application):
         """
         step = "path"
         try:
-            endpoint = _endpoint_of(head)
+            endpoint = endpoint_of(head)
             step = "authorization"
             identity = self._verifier.verify(reader_of(head.headers))
-            if len(identity.tenant.encode()) > MAX_TENANT:
-                raise RemoteProtocolError(400, f"tenant id is longer than {MAX_TENANT} bytes")
+            if len(identity.tenant.encode()) > MAX_NAME:
+                raise RemoteProtocolError(400, f"tenant id is longer than {MAX_NAME} bytes")
             step = "endpoint"
             if not identity.may_use(endpoint):
                 raise RemoteProtocolError(401, "endpoint not permitted")
@@ -250,6 +239,8 @@ class UpstreamPort(Application):
         for upstream in self._movable():
             if upstream.session is not None and not upstream.session.going_away:
                 upstream.session.go_away()
+                if self._shedding is not None:
+                    self._shedding.told(upstream)
 
     def resume(self) -> None:
         """
@@ -261,8 +252,7 @@ class UpstreamPort(Application):
         """
         Wait until all agents have left that understand what :meth:`drain` asks of them, but for what is under way.
         """
-        moved: Deferred[None] = Deferred(self._awaiting_moved.remove)
-        self._awaiting_moved.append(moved)
+        moved = self._awaiting_moved.wait()
         self._staying = set(self._movable())
         self._tell_moved()
         return moved
@@ -318,12 +308,12 @@ class UpstreamPort(Application):
     # Inside
 
     def _accept(self, server: HTTPServerProtocol, head: RequestHead, key: EndpointKey, ws_key: bytes) -> None:
-        offered = _capabilities(head)
+        offered = offered_by(head)
         accepted = sorted(offered & CAPABILITIES) if offered is not None else []
         upstream = TunnelUpstream(
             key,
             address=text_of(server.transport.getPeer()),
-            version=_version_of(head),
+            version=version_of(head),
             cache=self._cache,
             clock=self._clock,
             deadlines=self._deadlines,
@@ -345,7 +335,7 @@ class UpstreamPort(Application):
         upstream.session = session
         lines = [*response_lines(ws_key)]
         if offered is not None:
-            lines.append(b"x-pico-capabilities: " + ", ".join(accepted).encode())
+            lines.append(CAPABILITIES_HEADER + b": " + ", ".join(accepted).encode())
             lines.append(b"x-pico-node: " + self._node_id.encode())
             if self.proxy_port:
                 lines.append(b"x-pico-proxy-port: %d" % self.proxy_port)
@@ -408,7 +398,7 @@ class UpstreamPort(Application):
         """
         The tunnels of agents that are to leave when they are told to, and have not said yet that they do.
         """
-        return [upstream for upstream in self._upstreams if upstream.available and _GO_AWAY in upstream.capabilities]
+        return [upstream for upstream in self._upstreams if upstream.available and GO_AWAY in upstream.capabilities]
 
     def _left(self, upstream: TunnelUpstream) -> None:
         if upstream in self._staying:
@@ -417,9 +407,7 @@ class UpstreamPort(Application):
 
     def _tell_moved(self) -> None:
         if not self._staying:
-            waiting, self._awaiting_moved = self._awaiting_moved, []
-            for each in waiting:
-                each.callback(None)
+            self._awaiting_moved.tell(None)
 
     def _refuse(self, server: HTTPServerProtocol, answer: Answer, reason: str) -> None:
         self._count_refusal(answer.status, reason)
@@ -427,52 +415,6 @@ class UpstreamPort(Application):
 
     def _count_refusal(self, status: int, reason: str) -> None:
         self._refusals[(str(status), reason)].value += 1
-
-
-def _endpoint_of(head: RequestHead) -> str:
-    """
-    Read the endpoint from the request's path.
-
-    :raises RemoteProtocolError: 404 for any other path; 400 for a name that is not UTF-8, too long, not printable or
-        with a slash in it, which stands between tenant and endpoint where both are shown. Other nodes are told of it,
-        so its length in UTF-8 counts.
-    """
-    path = head.path.partition(b"?")[0]
-    for prefix in PREFIXES:
-        if path.startswith(prefix):
-            name = path[len(prefix) :]
-            break
-    else:
-        raise RemoteProtocolError(404, "not found")
-    if not name or b"/" in name:
-        raise RemoteProtocolError(404, "not found")
-    try:
-        endpoint = unquote_to_bytes(name).decode("utf-8")
-    except UnicodeDecodeError:
-        raise RemoteProtocolError(400, "endpoint id is not UTF-8") from None
-    if len(endpoint.encode()) > MAX_ENDPOINT:
-        raise RemoteProtocolError(400, f"endpoint id is longer than {MAX_ENDPOINT} bytes")
-    if not endpoint.isprintable() or "/" in endpoint:
-        raise RemoteProtocolError(400, "invalid endpoint id")
-    return endpoint
-
-
-def _capabilities(head: RequestHead) -> frozenset[str] | None:
-    """
-    What a Pico agent offers; ``None`` for a program that offers nothing, which gets exactly Piko's bytes.
-    """
-    offers = [header.value.decode("latin-1") for header in head.headers if header.name == b"x-pico-capabilities"]
-    if not offers:
-        return None
-    return frozenset(word.strip() for offer in offers for word in offer.split(","))
-
-
-def _version_of(head: RequestHead) -> str:
-    """
-    What an agent says of itself, as it may go to a terminal.
-    """
-    value = value_of(head.headers, b"x-pico-version")[:MAX_VERSION].decode("latin-1")
-    return "".join(char for char in value if char.isprintable())
 
 
 def _status_of(upstream: TunnelUpstream, now: float) -> TunnelStatus:

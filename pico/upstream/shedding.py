@@ -16,16 +16,13 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from pico.metrics import Metrics
-from pico.names import EndpointKey, NodeId
+from pico.names import GO_AWAY, EndpointKey, NodeId
 from pico.upstream.movables import Movables
 from pico.upstream.rebalance import LOOK, Advice, News, Rebalance, RebalanceSettings
 from pico.upstream.registry import Registry
 from pico.upstream.tunnel import TunnelUpstream
 
 _log = Logger(namespace="upstream")
-
-#: What an agent must have agreed to understand.
-GO_AWAY = "go-away"
 
 
 class Others(Protocol):
@@ -93,6 +90,12 @@ class Shedding:
             self._movables.add(upstream, self._clock.seconds())
         if self._timer is None:
             self._timer = self._clock.callLater(LOOK, self._look)
+
+    def told(self, upstream: TunnelUpstream) -> None:
+        """
+        The agent of a tunnel was told to go, as the node drains. It is expected to even when that is taken back.
+        """
+        self._movables.told(upstream, self._clock.seconds())
 
     def went(self, upstream: TunnelUpstream) -> None:
         """

@@ -4,11 +4,11 @@ A tunnel as a place to send requests to.
 
 from __future__ import annotations
 
-from typing import Final
-
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import classImplements
 
+from pico.cluster.link import RETIRE
+from pico.cluster.remote import AVOID
 from pico.errors import TunnelError
 from pico.interfaces import IUpstream
 from pico.names import EndpointKey
@@ -19,12 +19,6 @@ from pico.tunnel.session import TunnelSession
 from pico.tunnel.stream import TunnelStream
 from pico.tunnel.supply import Origin, StreamSupply, StreamTaker, SupplySettings
 from pico.wire.http1.headers import HeaderCache
-
-#: Stream ids left at which a tunnel is to be replaced.
-RETIRE: Final = 65_536
-
-#: Seconds for which other tunnels are preferred after one could not serve a request.
-AVOID: Final = 1.0
 
 
 class TunnelUpstream(Origin):

@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
-from pico.client.dialer import Dialer, DialSettings
+from pico.client.dialer import Dialer, DialSettings, Tunnel
 from pico.client.urls import parse_node_url
 from pico.net.turn import Turn
 from pico.net.websocket import WebSocketTransport
@@ -256,3 +256,30 @@ class RecordingUser:
         Remember.
         """
         self.told.append("closed")
+
+
+class RecordingWatcher:
+    """
+    Remembers what it is told.
+    """
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def connected(self, endpoint: str, tunnel: Tunnel) -> None:
+        """
+        Remember.
+        """
+        self.told.append(f"{endpoint} connected to {tunnel.node}")
+
+    def refused(self, endpoint: str, reason: str) -> None:
+        """
+        Remember.
+        """
+        self.told.append(f"{endpoint} refused: {reason}")
+
+    def lost(self, endpoint: str, reason: str, retry_in: float) -> None:
+        """
+        Remember.
+        """
+        self.told.append(f"{endpoint} lost")

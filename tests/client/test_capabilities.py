@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pico.client.capabilities import GO_AWAY, OFFERED, agreed, offer
+from pico.client.capabilities import OFFERED, agreed, offer
+from pico.names import GO_AWAY
 
 #: As it may be one day.
 MANY = frozenset({"go-away", "half-close", "preamble"})

@@ -28,34 +28,7 @@ from pico.testing import MemoryNetwork
 from pico.tunnel.reasons import StreamRefused
 from pico.tunnel.session import TunnelSettings
 from pico.tunnel.stream import TunnelStream
-from tests.client.support import Echo, Node, RecordingUser, Speaker, make_dialer, refusal
-
-
-class Watcher:
-    """
-    Remembers what it is told.
-    """
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def connected(self, endpoint: str, tunnel: Tunnel) -> None:
-        """
-        Remember.
-        """
-        self.told.append(f"{endpoint} connected to {tunnel.node}")
-
-    def refused(self, endpoint: str, reason: str) -> None:
-        """
-        Remember.
-        """
-        self.told.append(f"{endpoint} refused: {reason}")
-
-    def lost(self, endpoint: str, reason: str, retry_in: float) -> None:
-        """
-        Remember.
-        """
-        self.told.append(f"{endpoint} lost")
+from tests.client.support import Echo, Node, RecordingUser, RecordingWatcher, Speaker, make_dialer, refusal
 
 
 class EndToEndTests(SynchronousTestCase):
@@ -70,7 +43,7 @@ class EndToEndTests(SynchronousTestCase):
         self.clock = Clock()
         self.network = MemoryNetwork(self.clock)
         self.host = self.network.host("node")
-        self.watcher = Watcher()
+        self.watcher = RecordingWatcher()
 
     def listener(self, endpoint: str = "e") -> Listener:
         """

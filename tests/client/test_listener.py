@@ -13,34 +13,7 @@ from pico.client.dialer import Tunnel
 from pico.client.listener import Listener
 from pico.testing import MemoryNetwork
 from pico.tunnel.stream import TunnelStream
-from tests.client.support import Balancer, Echo, Node, Speaker, make_dialer, refusal
-
-
-class RecordingWatcher:
-    """
-    Remembers what it is told.
-    """
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def connected(self, endpoint: str, tunnel: Tunnel) -> None:
-        """
-        Remember.
-        """
-        self.told.append(f"{endpoint} connected to {tunnel.node}")
-
-    def refused(self, endpoint: str, reason: str) -> None:
-        """
-        Remember.
-        """
-        self.told.append(f"{endpoint} refused: {reason}")
-
-    def lost(self, endpoint: str, reason: str, retry_in: float) -> None:
-        """
-        Remember.
-        """
-        self.told.append(f"{endpoint} lost")
+from tests.client.support import Balancer, Echo, Node, RecordingWatcher, Speaker, make_dialer, refusal
 
 
 class ListenerCase(SynchronousTestCase):

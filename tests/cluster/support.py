@@ -10,9 +10,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.cluster.accept import AcceptSettings, LinkPort
-from pico.cluster.greeting import Greeting, Identification, LinkError, NodeDialer, Once
+from pico.cluster.greeting import Greeting, Identification, LinkError, NodeDialer
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId
 from pico.net.deadlines import Deadlines
+from pico.net.once import Once
 from pico.net.ports import listen_tcp, make_client_endpoint
 from pico.net.turn import Turn
 from pico.proxy.headers import fate_of

@@ -7,8 +7,9 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError
 from twisted.internet.protocol import Factory
 
-from pico.cluster.greeting import Identification, LinkError, NodeDialer, Once
+from pico.cluster.greeting import Identification, LinkError, NodeDialer
 from pico.names import NodeId
+from pico.net.once import Once
 from pico.net.ports import listen_tcp
 from pico.testing import RecordingProtocol
 from pico.wire.link_auth import Agreement, Peer, Purpose, Refusal

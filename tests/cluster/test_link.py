@@ -27,12 +27,14 @@ class User:
     Who opens streams. It opens one as soon as it can, if it wants one.
 
     :ivar heard: what it was told, in order.
+    :ivar parts: who uses the link no more from the moment on when this one is told something.
     """
 
     def __init__(self, link: Link) -> None:
         self.heard: list[str] = []
         self.idle: list[TunnelStream] = []
         self.link = link
+        self.parts: dict[str, User] = {}
         self.protocols: list[HalfCloser] = []
         self.streams: list[TunnelStream] = []
 
@@ -56,20 +58,20 @@ class User:
         """
         Go on.
         """
-        self.heard.append("room")
+        self._hear("room")
         self.want()
 
     def link_failed(self) -> None:
         """
         Look elsewhere.
         """
-        self.heard.append("failed")
+        self._hear("failed")
 
     def link_replaced(self) -> None:
         """
         Keep nothing.
         """
-        self.heard.append("replaced")
+        self._hear("replaced")
 
     def drop_oldest(self) -> bool:
         """
@@ -80,6 +82,11 @@ class User:
         self.heard.append("drop")
         self.idle.pop(0).abortConnection()
         return True
+
+    def _hear(self, what: str) -> None:
+        self.heard.append(what)
+        if what in self.parts:
+            self.link.part(self.parts[what])
 
 
 class LinkTests(SceneTestCase):
@@ -166,6 +173,40 @@ class LinkTests(SceneTestCase):
         self.assertEqual((self.scene.port.links, len(self.agent.offered)), (1, 2))
         one.want()
         self.assertEqual(len(one.streams), 2)
+
+    def test_parted_meanwhile(self) -> None:
+        """
+        Who gives up because of what another one is told hears no more, neither of room nor of failure nor of a
+        replacement.
+        """
+        for fate in ("room", "failed", "replaced"):
+            self.make()
+            one, other, last = (self.user() for _ in range(3))
+            one.parts[fate] = other
+            if fate == "failed":
+                self.close_port()
+            for user in (one, other, last):
+                user.want()
+            self.scene.network.pump()
+            if fate == "replaced":
+                self.break_link()
+            self.assertEqual((fate, one.heard[-1], last.heard[-1]), (fate, fate, fate))
+            self.assertNotIn(fate, other.heard)
+            self.link.stop()
+            if fate == "failed":
+                self.open_port()
+
+    def test_told_once(self) -> None:
+        """
+        Who wants another stream while those who wait are told, and must wait for that, is not told again at once.
+        """
+        self.make(LinkSettings(tunnel=TunnelSettings(limits=Limits(max_unacked=1))))
+        users = [self.user() for _ in range(3)]
+        for user in users:
+            user.want()
+        self.scene.network.advance(1)
+        for user in users:
+            self.assertEqual((len(user.streams), user.heard[-1]), (1, "room"))
 
     def test_failed(self) -> None:
         """

@@ -9,43 +9,25 @@ from collections.abc import Sequence
 from random import Random
 
 from twisted.internet.address import IPv4Address
-from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory, ServerFactory
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from pico.cluster.gossip_view import GossipView
 from pico.cluster.greeting import Identification, NodeDialer
-from pico.cluster.membership import EXCHANGE_TIMEOUT, MAX_EXCHANGES, Membership, MembershipSettings
+from pico.cluster.membership import Membership, MembershipSettings
 from pico.cluster.publish import LOOK, Publication
 from pico.cluster.schema import Fact
 from pico.cluster.table import MemberTable
 from pico.errors import ConfigError
 from pico.gossip.limits import Limits
-from pico.gossip.stream import ExchangeProtocol
 from pico.interfaces import IGossipView
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId, TenantId
-from pico.net.ports import make_client_endpoint
 from pico.net.turn import Turn
-from pico.testing import MemoryHost, MemoryNetwork, RecordingProtocol
+from pico.testing import MemoryHost, MemoryNetwork
 from pico.wire.link_auth import Peer
 
 PORT = 8003
-
-
-class _Exchanging(ServerFactory):
-    """
-    Takes connections for state exchanges with nobody in particular.
-    """
-
-    noisy = False
-
-    def __init__(self, membership: Membership) -> None:
-        self._membership = membership
-
-    def buildProtocol(self, addr: IAddress | None) -> ExchangeProtocol | None:
-        return self._membership.accept(Peer(NodeId("x"), 1))
 
 
 class MembershipTestCase(SynchronousTestCase):
@@ -153,7 +135,7 @@ class AddressTests(MembershipTestCase):
         """
         membership = self.make(seeds=["b"])
         error = self.assertRaises(ConfigError, self.open, membership)
-        self.assertRegex(str(error), "^cluster.gossip.advertise_addr: .*no address of its own.*such as 10.0.0.1:8003$")
+        self.assertRegex(str(error), "^cluster.gossip.advertise_addr: .*no route to others.*such as 10.0.0.1:8003$")
         self.assertEqual(self.host_of("a").datagram_ports, {})
 
     def test_none_needed(self) -> None:
@@ -272,53 +254,6 @@ class SilentTests(MembershipTestCase):
         one.close()
         self.network.advance(5)
         self.assertEqual(self.silent, [("a", 7)])
-
-
-class ExchangeTests(MembershipTestCase):
-    """
-    State exchanges that others begin.
-    """
-
-    def test_too_many(self) -> None:
-        """
-        Only so many go on at a time, and one that does not end is ended.
-        """
-        membership = self.make()
-        self.open(membership, "10.0.0.1")
-        host = self.host_of("a")
-        host.listenTCP(PORT, _Exchanging(membership))
-        for _ in range(MAX_EXCHANGES + 2):
-            self.dial()
-        self.assertEqual(membership.exchanges, MAX_EXCHANGES)
-        self.network.advance(EXCHANGE_TIMEOUT + 1)
-        self.assertEqual(membership.exchanges, 0)
-        self.dial()
-        self.assertEqual(membership.exchanges, 1)
-
-    def dial(self) -> None:
-        """
-        Connect and be silent.
-        """
-        make_client_endpoint(self.host_of("x"), "a", PORT).connect(Factory.forProtocol(RecordingProtocol))
-        self.network.pump()
-
-    def test_far_behind(self) -> None:
-        """
-        Who is far behind asks for everything at once, once.
-        """
-        limits = Limits(far_behind=50)
-        one, other = self.make("a", limits=limits), self.make("b", seeds=["a"], limits=limits)
-        self.open(one, "10.0.0.1")
-        for number in range(2000):
-            one.serves(EndpointKey(DEFAULT_TENANT, str(number)), 1)
-        self.network.pump()
-        self.open(other, "10.0.0.2")
-        with capturedLogs() as events:
-            self.network.advance(1)
-        said = [formatEvent(event) for event in events if "no state exchange" in formatEvent(event)]
-        # Nobody takes connections here.
-        self.assertEqual(len(said), 1, said)
-        self.assertIn("no state exchange with node a: cannot connect to 10.0.0.1:8003", said[0])
 
 
 class ViewTests(MembershipTestCase):

@@ -4,8 +4,6 @@ Tests for :mod:`pico.cluster.relay`: streams that a node takes over a link.
 
 from __future__ import annotations
 
-from pico.cluster.accept import AcceptSettings
-from pico.names import DEFAULT_TENANT, EndpointKey, TenantId
 from pico.tunnel.session import TunnelSettings
 from pico.wire.link_notices import Notice, NoticeReader, NoticeType
 from pico.wire.preamble import Answer, Kind, Preamble, Verdict, encode_preamble
@@ -80,15 +78,13 @@ class RelayTests(SceneTestCase):
         """
         Each reason for not taking a stream has its verdict, and the stream ends behind it.
         """
-        ours = EndpointKey(TenantId("ours"), "e")
         full = TunnelSettings(limits=Limits(max_streams=0))
-        for case, settings, first, verdict in [
-            ("nobody", AcceptSettings(), encode_preamble(Preamble(E)), Verdict.NO_ENDPOINT),
-            ("nonsense", AcceptSettings(), b"GET / HTTP/1.1\r\n\r\n", Verdict.BAD_PREAMBLE),
-            ("tenant", AcceptSettings(tenants={DEFAULT_TENANT}), encode_preamble(Preamble(ours)), Verdict.UNAUTHORISED),
-            ("full", AcceptSettings(), encode_preamble(Preamble(E)), Verdict.OVERLOADED),
+        for case, first, verdict in [
+            ("nobody", encode_preamble(Preamble(E)), Verdict.NO_ENDPOINT),
+            ("nonsense", b"GET / HTTP/1.1\r\n\r\n", Verdict.BAD_PREAMBLE),
+            ("full", encode_preamble(Preamble(E)), Verdict.OVERLOADED),
         ]:
-            scene = Scene(settings)
+            scene = Scene()
             if case == "full":
                 scene.tunnel(settings=full)
             dialler = scene.dial()

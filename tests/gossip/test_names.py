@@ -118,20 +118,27 @@ class NamesTests(SynchronousTestCase):
         self.resolver.answer("10.0.0.2", "fd00::2", "10.0.0.2")
         self.assertEqual([("10.0.0.1", 1), ("10.0.0.2", 2), ("fd00::2", 2)], self.reports[-1])
 
-    def test_complete(self) -> None:
+    def test_unfound(self) -> None:
         """
-        There is an address for every name when the last one is found, and still while it is looked up again.
+        Names without an address are told, each once, until there is one for each; also while that is looked up again.
         """
-        self.keep(("10.0.0.1", 1), ("one", 2), ("two", 2))
-        self.assertFalse(self.names.complete)
+        self.keep(("one", 2), ("two", 2), ("one", 3))
+        self.assertEqual((["one", "two"], False), (self.names.unfound, self.names.any_found))
         self.resolver.answer("10.0.0.2")
         self.resolver.answer()
-        self.assertFalse(self.names.complete)
+        self.assertEqual((["two"], True), (self.names.unfound, self.names.any_found))
         self.clock.advance(MISSING_AGAIN)
         self.resolver.answer("10.0.0.3")
-        self.assertTrue(self.names.complete)
+        self.assertEqual([], self.names.unfound)
         self.clock.advance(FOUND_AGAIN)
-        self.assertTrue(self.names.complete)
+        self.assertEqual([], self.names.unfound)
+
+    def test_only_addresses(self) -> None:
+        """
+        An address is its own.
+        """
+        self.keep(("fd00::1", 1))
+        self.assertEqual(([], True), (self.names.unfound, self.names.any_found))
 
     def test_again(self) -> None:
         """

@@ -12,11 +12,10 @@ import msgspec
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, ServerFactory
 
-from pico.agent.service import AgentService, make_agent
+from pico.agent.service import AgentService
 from pico.cluster.accept import AcceptSettings
 from pico.cluster.link import LinkSettings
 from pico.cluster.members import Holder
-from pico.config.agent import AgentConfig, Connect, ListenerConfig
 from pico.config.server import Cluster, Proxy, ServerConfig, Upstream
 from pico.interfaces import IVerifier
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId, TenantId
@@ -26,7 +25,7 @@ from pico.server.service import NodeService
 from pico.testing import HalfCloseRecordingProtocol, MemoryHost, StaticMembers
 from pico.wire.link_auth import Peer
 from tests.scrape import value_of
-from tests.server.support import ADMIN, PROXY, UPSTREAM, World, request_bytes
+from tests.server.support import ADMIN, PROXY, World, request_bytes
 from tests.server.support import Peer as Client
 
 LINK = 8003
@@ -75,23 +74,8 @@ class Places(World):
         """
         Start an agent that dials one node.
         """
-        self._agents += 1
-        host = self.network.host(f"agent-{self._agents}")
-        if service is not None:
-            host.listenTCP(4000, service)
-        agent = make_agent(
-            AgentConfig(
-                connect=Connect(url=(f"http://{node}:{UPSTREAM}",), tenant_id=tenant),
-                listeners=(ListenerConfig(endpoint_id=endpoint, addr="4000"),),
-            ),
-            host,
-            clock=host,
-            on_event=self.events.append,
-            chooser=random.Random(1),
-        )
-        agent.startService()
+        agent = self.agent(service, endpoint, tenant=tenant, node=node)
         self.agents.append(agent)
-        self.network.pump()
         return agent
 
     def connect_half_closing(self, node: str, port: int = PROXY) -> HalfClosingPeer:

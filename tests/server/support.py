@@ -150,11 +150,14 @@ class World:
         self.network.pump()
         return node
 
-    def agent(self, service: Service | None, endpoint: str = "e", *, tenant: str = "") -> AgentService:
+    def agent(
+        self, service: ServerFactory | None, endpoint: str = "e", *, tenant: str = "", node: str = "node"
+    ) -> AgentService:
         """
         Start an agent on a host of its own, which its service shares.
 
         :param service: ``None`` for one that is down.
+        :param node: the host that it dials.
         """
         self._agents += 1
         host = self.network.host(f"agent-{self._agents}")
@@ -162,7 +165,7 @@ class World:
             host.listenTCP(4000, service)
         agent = make_agent(
             AgentConfig(
-                connect=Connect(url=(f"http://node:{UPSTREAM}",), tenant_id=tenant),
+                connect=Connect(url=(f"http://{node}:{UPSTREAM}",), tenant_id=tenant),
                 listeners=(ListenerConfig(endpoint_id=endpoint, addr="4000"),),
             ),
             host,

@@ -187,6 +187,7 @@ class JoinTests(ClusterTestCase):
         """
         A node that must not be alone gives up in the end, with what is wrong and what to do.
         """
+        self.world.network.host("a")
         node = self.world.start("b", "a", "x.example:9", join_timeout=5)
         failed = node.service.when_failed()
         self.advance(4.9)
@@ -194,11 +195,27 @@ class JoinTests(ClusterTestCase):
         self.advance(0.2)
         error = self.successResultOf(failed)
         self.assertIsInstance(error, JoinFailed)
-        self.assertRegex(str(error), r"no other node was found within 5s at a, x.example:9 \(cluster.join\): .*UDP")
+        self.assertEqual(
+            str(error),
+            "no other node was found within 5s at a, x.example:9 (cluster.join): there is no address for x.example "
+            "(getent hosts x.example looks it up); the ports of other nodes may be closed for UDP, or they may have "
+            "other secret_keys; cluster.abort_if_join_fails=false would let it run alone",
+        )
         self.assertIs(self.successResultOf(node.service.when_failed()), error)
         stopped = self.stop("b")
         self.advance(2)
         self.successResultOf(stopped)
+
+    def test_no_address(self) -> None:
+        """
+        When none of the names has an address that is the reason, whatever else may be wrong.
+        """
+        node = self.world.start("b", "x.example", "x.example:9", "y.example", join_timeout=5)
+        failed = node.service.when_failed()
+        self.advance(5)
+        text = str(self.successResultOf(failed))
+        self.assertIn("there is no address for x.example, y.example (getent hosts x.example looks it up); ", text)
+        self.assertNotIn("UDP", text)
 
     def test_nobody_needed(self) -> None:
         """

@@ -7,7 +7,6 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from pico.cluster.accept import AcceptSettings
 from pico.config.server import Upstream
 from pico.names import DEFAULT_TENANT, EndpointKey
 from tests.server.linked import OK, LinksTestCase
@@ -30,8 +29,6 @@ class RefusalTests(LinksTestCase):
             self.world.nodes["b"].service.stopService()
         elif why == "overloaded":
             self.fill_the_tunnel()
-        elif why == "tenant not served":
-            self.restart(accept=AcceptSettings(tenants=()))
         elif why == "another key":
             self.restart(keys=(b"another secret",))
         elif why == "no key":
@@ -69,7 +66,6 @@ class RefusalTests(LinksTestCase):
             ("no endpoint", 502, "no available upstreams", "no_endpoint"),
             ("draining", 502, "upstream unreachable", ""),
             ("overloaded", 503, "upstream overloaded", "overloaded"),
-            ("tenant not served", 502, "no available upstreams", "unauthorised"),
             ("another key", 502, "upstream unreachable", ""),
             ("no key", 502, "upstream unreachable", ""),
             ("not there", 502, "upstream unreachable", ""),
@@ -89,7 +85,7 @@ class RefusalTests(LinksTestCase):
         A POST whose body is still held goes to another node. For a moment requests go there at once.
         """
         for why in (
-            *("no endpoint", "draining", "overloaded", "tenant not served"),
+            *("no endpoint", "draining", "overloaded"),
             *("another key", "no key", "not there", "another life"),
         ):
             self.setUp()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.agent.service import AgentService, make_agent
@@ -144,6 +145,36 @@ class RollingTests(RollingTestCase):
         self.advance(1, without="c")
         self.successResultOf(stopped)
         self.assertEqual(self.world.known("a")["c"], "left")
+
+    def test_cut(self) -> None:
+        """
+        What has not ended when the grace period is over is cut, and counted: clients of its own, and what others sent.
+        """
+        self.service = Service(b"")
+        self.agent("c", "a", "b")
+        clients = [self.world.get_at(node) for node in "cabb"]
+        *connections, answered = self.service.connections
+        for connection in connections:
+            connection.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        # Its stream is kept for a next request, which is nothing that could be cut.
+        answered.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
+        self.advance(0.1)
+        self.assertEqual(clients.pop().body, b"done")
+        stopped = self.stop("c")
+        with capturedLogs() as events:
+            for second in range(64):
+                for connection in connections:
+                    if not connection.lost:
+                        connection.transport.write(b"x")
+                self.advance(1, without="c" if second >= 58 else "")
+                if second < 58:
+                    self.assertNoResult(stopped)
+                    self.assertEqual([client.lost for client in clients], [None] * 3)
+        self.successResultOf(stopped)
+        told = [formatEvent(event) for event in events]
+        self.assertIn("grace period over: 1 connection cut", told)
+        self.assertIn("grace period over: 2 streams of other nodes cut", told)
+        self.assertTrue(all(client.lost for client in clients))
 
     def test_all_together(self) -> None:
         """

@@ -7,9 +7,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pico.agent.events import AgentConnected
+from pico.cluster.link import RETIRE
 from pico.names import DEFAULT_TENANT, EndpointKey
 from pico.server.service import NodeService
-from pico.upstream.tunnel import RETIRE
 from tests.server.support import Service, World, request_bytes
 
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"

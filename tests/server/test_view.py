@@ -12,6 +12,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from pico.cluster.table import MemberTable
+from pico.gossip.events import BecameUnreachable
 from pico.interfaces import ILocalTunnels, INodeView
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId, TenantId
 from pico.server.view import NodeView
@@ -133,6 +134,23 @@ class OthersTests(SynchronousTestCase):
         self.assertEqual((second.proxy_addr, second.admin_addr), ("10.0.0.2:8000", "10.0.0.2:8002"))
         self.assertEqual(second.endpoints, {"e": 2, "ours/e": 3})
         self.assertEqual(sorted(view.statuses()), ["active", "active", "leaving"])
+
+    def test_active_others(self) -> None:
+        """
+        Another node takes traffic unless it leaves, has left or cannot be reached; this node is no other one.
+        """
+        self.assertFalse(NodeView(NodeId("n"), Tunnels()).has_active_others)
+        table = MemberTable()
+        view = NodeView(NodeId("n"), Tunnels(), table)
+        self.assertFalse(view.has_active_others)
+        a, b = life("a"), life("b")
+        table.take(joined(a, status=b"leaving"))
+        self.assertFalse(view.has_active_others)
+        table.take(joined(b))
+        view.leaving = True
+        self.assertTrue(view.has_active_others)
+        table.take([BecameUnreachable(b)])
+        self.assertFalse(view.has_active_others)
 
     def test_leaving(self) -> None:
         """

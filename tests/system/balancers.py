@@ -4,41 +4,21 @@ Load balancers in front of nodes: nginx, which looks at nobody and retries nothi
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Sequence
 
 import attrs
 
 from tests.system.case import Scene
 from tests.system.http_client import Client
-from tests.system.processes import Program, clean_environment, eventually, free_port
-
-_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-
-NGINX = shutil.which("nginx", path=_PATH)
-HAPROXY = shutil.which("haproxy", path=_PATH)
+from tests.system.nginx import Nginx
+from tests.system.processes import Program, eventually, free_port
+from tests.tools import tool
 
 #: Workers that were replaced go on with what they have. Clients get a connection for each request: nginx closes idle
 #: ones when it is told of another configuration, be it under a request.
 _NGINX = """
-daemon off;
-worker_processes 1;
-pid {directory}/nginx.pid;
-error_log stderr warn;
-events {{ worker_connections 2048; }}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    client_max_body_size 0;
     client_body_buffer_size 64k;
     keepalive_timeout 0;
-    map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
     upstream nodes {{ {servers} keepalive 64; }}
     server {{
         listen 127.0.0.1:{port} backlog=2048;
@@ -53,7 +33,6 @@ http {{
             proxy_read_timeout 1h;
         }}
     }}
-}}
 """
 
 #: ``retries`` are for connections that could not be made; no request is ever sent twice.
@@ -95,7 +74,7 @@ class Backend:
     admin: int
 
 
-class Nginx:
+class NginxBalancer:
     """
     For clients.
 
@@ -106,29 +85,18 @@ class Nginx:
         """
         Start it and wait until it listens.
         """
-        assert NGINX is not None
-        self._command = [NGINX, "-e", "stderr", "-p", str(scene.directory), "-c", str(scene.directory / "nginx.conf")]
-        self._directory = scene.directory
         self.port = free_port()
-        self._write(backends)
-        self._program = scene.start("nginx", self._command)
-        eventually(self._listens, "nginx to listen")
+        self._nginx = Nginx(scene, self._inside(backends), self.port)
 
     def use(self, backends: Sequence[Backend]) -> None:
         """
         Have it use these from now on. It may still send requests to others for a moment.
         """
-        self._write(backends)
-        subprocess.run([*self._command, "-s", "reload"], check=True, capture_output=True, env=clean_environment())
+        self._nginx.use(self._inside(backends))
 
-    def _write(self, backends: Sequence[Backend]) -> None:
+    def _inside(self, backends: Sequence[Backend]) -> str:
         servers = " ".join(f"server 127.0.0.1:{each.proxy} max_fails=0;" for each in backends)
-        text = _NGINX.format(directory=self._directory, port=self.port, servers=servers)
-        (self._directory / "nginx.conf").write_text(text)
-
-    def _listens(self) -> bool:
-        Client(self.port).close()
-        return True
+        return _NGINX.format(port=self.port, servers=servers)
 
 
 class HAProxy:
@@ -146,7 +114,6 @@ class HAProxy:
         :param backends: all that there may be; it finds out which of them are there.
         :param retries: how often another node is dialled when one takes no connection.
         """
-        assert HAPROXY is not None
         self.clients, self.agents = free_port(), free_port()
         line = "    server {0} 127.0.0.1:{1} check port {2}"
         text = _HAPROXY.format(
@@ -159,7 +126,7 @@ class HAProxy:
         )
         path = scene.directory / "haproxy.cfg"
         path.write_text(text)
-        self.program: Program = scene.start("haproxy", [HAPROXY, "-db", "-f", str(path)])
+        self.program: Program = scene.start("haproxy", [tool("haproxy"), "-db", "-f", str(path)])
         eventually(self._listens, "HAProxy to listen")
 
     def _listens(self) -> bool:

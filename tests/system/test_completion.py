@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import pty
 import select
-import shutil
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from tests.system.case import SystemTestCase, pico
 from tests.system.processes import DEADLINE, clean_environment
+from tests.tools import tool
 
 #: What is typed, and the command that comes of it.
 LINES: Sequence[tuple[str, str]] = (
@@ -89,14 +89,12 @@ class TerminalTests(SystemTestCase):
         :param begin: makes the line that reads the script, whose name it gets.
         :param equals: what the shell puts between a flag and its value.
         """
-        program = shutil.which(name)
-        assert program is not None, f"there is no {name}: apt-get install {name}"
         directory = self.scene.directory
         (directory / "example.yaml").touch()
         result = pico("completion", name)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         (directory / "script").write_text(result.stdout)
-        shell = Shell([program, *command], directory)
+        shell = Shell([tool(name), *command], directory)
         self.addCleanup(shell.close)
         # A function in the place of the program shows what would be run. The words are cut so that the terminal's
         # echo of these lines is not taken for their output.

@@ -17,10 +17,10 @@ from tests.deploy.compose import DEMO, environment, services, strings
 from tests.system.case import Node, Scene, SharedSceneTestCase, SystemTestCase, pico, run
 from tests.system.http_client import Client, fetch, request_bytes
 from tests.system.network import Host
+from tests.system.nginx import nginx, see_events
 from tests.system.pattern import pattern
 from tests.system.processes import MIB, PICO, ROOT, Program, eventually, free_port
 from tests.system.services import HTTPService, WebSocketEcho
-from tests.system.test_nginx import NGINX
 
 #: Names are those of a file, and /run is nobody else's.
 _INSIDE = 'mount --bind "$0" /etc/hosts; mount -t tmpfs none /run; exec "$@"'
@@ -32,9 +32,6 @@ class LoadBalancerTests(SharedSceneTestCase):
     """
     Everything through nginx: clients, agents, operators.
     """
-
-    if NGINX is None:
-        skip = "needs nginx"
 
     nodes: list[Node]
     ports: dict[str, int]
@@ -63,8 +60,7 @@ class LoadBalancerTests(SharedSceneTestCase):
         cls.ports = {port: free_port() for port in ("8000", "8001", "8002")}
         path = scene.directory / "nginx.conf"
         path.write_text(cls._moved(scene))
-        assert NGINX is not None
-        command = [NGINX, "-e", "stderr", "-p", str(scene.directory), "-c", str(path)]
+        command = [nginx(), "-e", "stderr", "-p", str(scene.directory), "-c", str(path)]
         tested = run([*command, "-t"])
         cls.tested = tested.stderr
         if tested.returncode != 0:
@@ -132,15 +128,7 @@ class LoadBalancerTests(SharedSceneTestCase):
         Events come one by one.
         """
         with self.client() as client:
-            client.send(request_bytes("GET", "/sse/n"))
-            seen = b""
-            for number in range(5):
-                self.service.push("n", f"event {number}")
-                while f"data: event {number}\n\n".encode() not in seen:
-                    data = client.receive()
-                    self.assertTrue(data)
-                    seen += data
-            self.service.push("n", "")
+            see_events(client, self.service)
 
     def test_websocket(self) -> None:
         """
@@ -221,9 +209,6 @@ class SessionTests(SystemTestCase):
     file.
     """
 
-    if NGINX is None:
-        skip = "needs nginx"
-
     def start(self, name: str, command: Sequence[str], *, on: Host) -> Program:
         """
         Start a service with its variables, where names lead to hosts and /run is its own.
@@ -248,9 +233,8 @@ class SessionTests(SystemTestCase):
         nodes = [self.start(f"pico-{number}", [*PICO, "server"], on=hosts[f"pico-{number}"]) for number in (1, 2, 3)]
         for node in nodes:
             node.wait_for_log("ready: proxy :8000, upstream :8001, admin :8002, gossip :8003")
-        assert NGINX is not None
         balancer = hosts["nginx"]
-        command = [NGINX, "-e", "stderr", "-c", str(DEMO / "nginx.conf"), "-g", "daemon off;"]
+        command = [nginx(), "-e", "stderr", "-c", str(DEMO / "nginx.conf"), "-g", "daemon off;"]
         self.start("nginx", command, on=balancer)
         for name in ("sample", "agent"):
             words = strings(services()[name]["command"])

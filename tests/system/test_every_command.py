@@ -11,7 +11,6 @@ import os
 import pty
 import re
 import select
-import shutil
 import signal
 import subprocess
 import time
@@ -24,6 +23,7 @@ from tests.cli.invoking import commands
 from tests.system.case import Node, Scene, SharedSceneTestCase, SystemTestCase, run
 from tests.system.processes import DEADLINE, PICO, ROOT, clean_environment, free_port
 from tests.system.services import HTTPService
+from tests.tools import tool
 
 JSON = r"(?s)^[\[{].*[\]}]\n$"
 
@@ -343,20 +343,17 @@ class EveryCommandTests(SharedSceneTestCase):
 
     def test_comparison(self) -> None:
         """
-        The comparison with nginx runs where its tools are, and else names those that are missing.
+        The comparison with nginx runs where its tools are.
         """
+        tool("wrk")
         result = run([*PICO, "bench", "nginx", "--quick", "--only=ready"])
-        if shutil.which("wrk"):
-            self.assertEqual((result.returncode, "ready" in result.stdout), (0, True), result.stderr)
-        else:
-            self.assertEqual((result.returncode, result.stdout), (1, ""))
-            self.assertIn("the benchmark needs wrk, not found here.", result.stderr)
+        self.assertEqual((result.returncode, "ready" in result.stdout), (0, True), result.stderr)
 
     def test_comparison_of_two_nodes(self) -> None:
         """
         What is measured over two nodes goes over the link between them.
         """
-        self.assertIsNotNone(shutil.which("wrk"), "there is no wrk: apt-get install wrk")
+        tool("wrk")
         result = run([*PICO, "bench", "nginx", "--quick", "--only=nodes"], timeout=300)
         self.assertIn("Pico, two nodes", result.stdout, result.stderr)
         self.assertNotIn("crossed the link", result.stdout)

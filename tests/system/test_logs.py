@@ -8,7 +8,6 @@ import json
 import os
 import re
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -23,8 +22,7 @@ from tests.system.http_client import Client, Response, fetch, request_bytes
 from tests.system.processes import PICO, ROOT, Program, eventually, free_port
 from tests.system.services import HTTPService
 from tests.system.test_daemon import TWISTD
-
-LOGROTATE = shutil.which("logrotate", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+from tests.tools import tool
 
 Record = dict[str, object]
 
@@ -310,8 +308,6 @@ class FileTests(SystemTestCase):
         """
         The example for logrotate, with the real one.
         """
-        if LOGROTATE is None:
-            return
         path = self.scene.directory / "node.log"
         node = DetachedNode(self.scene, {"log.path": path, "log.format": "json"})
         self._ask(node, "before", 10)
@@ -327,7 +323,10 @@ class FileTests(SystemTestCase):
         self.scene.directory.chmod(0o700)
         state = self.scene.directory / "state"
         result = subprocess.run(
-            [LOGROTATE, "--force", "--state", str(state), str(config)], capture_output=True, text=True, timeout=60
+            [tool("logrotate"), "--force", "--state", str(state), str(config)],
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         self.assertEqual(result.returncode, 0, result.stderr)
         eventually(path.exists, "a new file")

@@ -4,7 +4,6 @@ The tutorial and the how-tos, followed word for word.
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import ssl
@@ -17,6 +16,7 @@ from tests.manual.page import steps
 from tests.system.case import SystemTestCase
 from tests.system.http_client import Client, Response, request_bytes
 from tests.system.manual_shell import Reader
+from tests.system.nginx import nginx
 from tests.system.processes import DEADLINE, ROOT, eventually
 from tests.system.services import HTTPService, WebSocketEcho
 
@@ -75,9 +75,7 @@ def _nginx(reader: Reader) -> None:
     config = root / "etc" / "nginx" / "nginx.conf"
     (config.parent / "conf.d").mkdir(parents=True)
     config.write_text(_NGINX.format(root=root))
-    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert nginx is not None, "there is no nginx: apt-get install nginx-light"
-    reader.add_program("nginx", f'exec {nginx} -e stderr -p {root} -c {config} "$@"')
+    reader.add_program("nginx", f'exec {nginx()} -e stderr -p {root} -c {config} "$@"')
     reader.start("nginx", "nginx -g 'daemon off;'")
     eventually((root / "nginx.pid").exists, "nginx to run")
 

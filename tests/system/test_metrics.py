@@ -7,15 +7,14 @@ from __future__ import annotations
 import gzip
 import json
 import math
-import shutil
 import subprocess
-from collections.abc import Mapping
-from typing import ClassVar, cast
+from typing import ClassVar
 from urllib.parse import quote
 
 from tests.system.case import Node, Scene, SharedSceneTestCase, SystemTestCase
 from tests.system.http_client import Client, Response
-from tests.system.processes import PICO, Program, eventually, free_port
+from tests.system.processes import PICO, Program, eventually
+from tests.system.prometheus import Prometheus
 from tests.system.services import HTTPService
 
 _CONFIG = """
@@ -80,7 +79,7 @@ class ScrapeTests(SharedSceneTestCase):
 
     node: ClassVar[Node]
     agent_port: ClassVar[int]
-    prometheus: ClassVar[int]
+    prometheus: ClassVar[Prometheus]
 
     @classmethod
     def set_scene(cls, scene: Scene) -> None:
@@ -88,34 +87,7 @@ class ScrapeTests(SharedSceneTestCase):
         cls.node = scene.node()
         _, cls.agent_port = start_agent(scene, cls.node, service.port)
         cls.node.wait_for_tunnels("e")
-        config = scene.directory / "prometheus.yml"
-        config.write_text(_CONFIG.format(node=cls.node.admin, agent=cls.agent_port))
-        cls.prometheus = free_port()
-        program = shutil.which("prometheus")
-        if program is None:
-            raise AssertionError("there is no prometheus: apt-get install prometheus")
-        scene.start(
-            "prometheus",
-            [
-                program,
-                f"--config.file={config}",
-                f"--storage.tsdb.path={scene.directory / 'tsdb'}",
-                f"--web.listen-address=127.0.0.1:{cls.prometheus}",
-            ],
-        )
-
-    def ask(self, path: str) -> Mapping[str, object]:
-        """
-        Ask Prometheus.
-        """
-        response = get(self.prometheus, path)
-        # 503 until it has read what it has stored.
-        assert response.status == 200, response.status
-        answer = response.json()
-        assert isinstance(answer, dict)
-        if answer["status"] != "success":
-            raise AssertionError(answer)
-        return cast("Mapping[str, object]", answer["data"])
+        cls.prometheus = Prometheus(scene, _CONFIG.format(node=cls.node.admin, agent=cls.agent_port))
 
     def test_scraped(self) -> None:
         """
@@ -124,7 +96,7 @@ class ScrapeTests(SharedSceneTestCase):
 
         def up() -> bool:
             self.node.fetch("/x", endpoint="e")
-            targets = self.ask("/api/v1/targets?state=active")["activeTargets"]
+            targets = self.prometheus.ask("/api/v1/targets?state=active")["activeTargets"]
             assert isinstance(targets, list)
             errors = [target["lastError"] for target in targets if target["lastError"]]
             assert not errors, errors
@@ -136,7 +108,7 @@ class ScrapeTests(SharedSceneTestCase):
 
             def answered(query: str = query) -> bool:
                 self.node.fetch("/x", endpoint="e")
-                result = self.ask(f"/api/v1/query?query={quote(query)}")["result"]
+                result = self.prometheus.ask(f"/api/v1/query?query={quote(query)}")["result"]
                 assert isinstance(result, list)
                 return bool(result) and all(math.isfinite(float(series["value"][1])) for series in result)
 

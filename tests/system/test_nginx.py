@@ -5,37 +5,15 @@ Real nginx: as the service behind an agent, and as the proxy in front of a node.
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 
 from websockets.sync.client import connect
 
 from tests.system.case import Node, Scene, SharedSceneTestCase
 from tests.system.http_client import AsyncClient, Client, request_bytes
+from tests.system.nginx import Nginx, see_events
 from tests.system.pattern import PatternCheck, pattern
-from tests.system.processes import MIB, eventually, free_port
+from tests.system.processes import MIB, free_port
 from tests.system.services import HTTPService, WebSocketEcho
-
-NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-
-_CONFIG = """
-daemon off;
-worker_processes 1;
-pid {directory}/nginx.pid;
-error_log stderr warn;
-events {{ worker_connections 2048; }}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    client_max_body_size 0;
-    map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
-    {servers}
-}}
-"""
 
 #: It closes connections after three requests, and idle ones after a second: whoever keeps them finds many gone.
 _ORIGIN = """
@@ -70,29 +48,10 @@ server {{
 """
 
 
-def start_nginx(scene: Scene, servers: str, port: int) -> None:
-    """
-    Start nginx and wait until it listens.
-    """
-    path = scene.directory / "nginx.conf"
-    path.write_text(_CONFIG.format(directory=scene.directory, servers=servers))
-    assert NGINX is not None
-    scene.start("nginx", [NGINX, "-e", "stderr", "-p", str(scene.directory), "-c", str(path)])
-
-    def listens() -> bool:
-        Client(port).close()
-        return True
-
-    eventually(listens, "nginx to listen")
-
-
 class OriginTests(SharedSceneTestCase):
     """
     nginx behind an agent.
     """
-
-    if NGINX is None:
-        skip = "needs nginx"
 
     node: Node
 
@@ -108,7 +67,7 @@ class OriginTests(SharedSceneTestCase):
         scene.directory.chmod(0o755)
         (files / "pattern").write_bytes(pattern(0, 20 * MIB))
         (files / "elsewhere").write_text("here\n")
-        start_nginx(scene, _ORIGIN.format(port=port, directory=scene.directory), port)
+        Nginx(scene, _ORIGIN.format(port=port, directory=scene.directory), port)
         cls.node = scene.node()
         scene.agent(cls.node, "e", port)
 
@@ -164,9 +123,6 @@ class FrontTests(SharedSceneTestCase):
     nginx in front of a node that trusts it.
     """
 
-    if NGINX is None:
-        skip = "needs nginx"
-
     service: HTTPService
     port: int
 
@@ -181,7 +137,7 @@ class FrontTests(SharedSceneTestCase):
         scene.agent(node, "e", cls.service.port)
         scene.agent(node, "ws", echo.port)
         cls.port = free_port()
-        start_nginx(scene, _FRONT.format(port=cls.port, node=node.proxy), cls.port)
+        Nginx(scene, _FRONT.format(port=cls.port, node=node.proxy), cls.port)
 
     def test_addresses(self) -> None:
         """
@@ -211,15 +167,7 @@ class FrontTests(SharedSceneTestCase):
         Events come one by one.
         """
         with Client(self.port) as client:
-            client.send(request_bytes("GET", "/sse/n"))
-            seen = b""
-            for number in range(5):
-                self.service.push("n", f"event {number}")
-                while f"data: event {number}\n\n".encode() not in seen:
-                    data = client.receive()
-                    self.assertTrue(data)
-                    seen += data
-            self.service.push("n", "")
+            see_events(client, self.service)
 
     def test_websocket(self) -> None:
         """

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import math
 import re
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, Final, cast
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Final
 from urllib.parse import quote
 
 import yaml
@@ -17,8 +16,9 @@ from tests.grafana.parts import Dashboard
 from tests.grafana.write import DASHBOARDS
 from tests.prometheus.alerts import FOLDER, alerts
 from tests.system.case import Node, Scene, SharedSceneTestCase
-from tests.system.http_client import Client, NoResponse, Response
+from tests.system.http_client import Client, NoResponse
 from tests.system.processes import Program, eventually, free_port
+from tests.system.prometheus import Prometheus
 from tests.system.services import HTTPService
 
 #: What Grafana puts in for its variables; what alerts look back at must have been before this test began to look.
@@ -76,13 +76,10 @@ class ObservingTests(SharedSceneTestCase):
 
     nodes: ClassVar[Sequence[Node]]
     agents: ClassVar[Sequence[Program]]
-    prometheus: ClassVar[int]
+    prometheus: ClassVar[Prometheus]
 
     @classmethod
     def set_scene(cls, scene: Scene) -> None:
-        program = shutil.which("prometheus")
-        if program is None:
-            raise AssertionError("there is no prometheus: apt-get install prometheus")
         service = scene.run(HTTPService("s"))
         first = scene.node({"cluster.node_id_prefix": "one-"})
         join = {"cluster.join": f"127.0.0.1:{first.gossip}"}
@@ -97,41 +94,14 @@ class ObservingTests(SharedSceneTestCase):
             ports.append(int(agent.wait_for_log(r"health and metrics: 127\.0\.0\.1:(\d+)").group(1)))
             cls.agents = [*cls.agents, agent]
         (scene.directory / "rules.yml").write_text(_impatient_rules())
-        config = scene.directory / "prometheus.yml"
         targets = [", ".join(f'"127.0.0.1:{port}"' for port in each) for each in ([n.admin for n in cls.nodes], ports)]
-        config.write_text(_CONFIG.format(nodes=targets[0], agents=targets[1]))
-        cls.prometheus = free_port()
-        scene.start(
-            "prometheus",
-            [
-                program,
-                f"--config.file={config}",
-                f"--storage.tsdb.path={scene.directory / 'tsdb'}",
-                f"--web.listen-address=127.0.0.1:{cls.prometheus}",
-            ],
-        )
-
-    def ask(self, path: str) -> Mapping[str, object]:
-        """
-        Ask Prometheus.
-        """
-        with Client(self.prometheus) as client:
-            client.send(f"GET {path} HTTP/1.1\r\nHost: prometheus\r\nConnection: close\r\n\r\n".encode())
-            response: Response = client.response()
-        # Until it has read what it has stored.
-        assert response.status != 503
-        answer = response.json()
-        assert isinstance(answer, dict)
-        if answer["status"] != "success":
-            # Waiting does not help.
-            raise ValueError(f"{path}: {answer}")
-        return cast("Mapping[str, object]", answer["data"])
+        cls.prometheus = Prometheus(scene, _CONFIG.format(nodes=targets[0], agents=targets[1]))
 
     def values(self, query: str) -> Sequence[float]:
         """
         The values of the series that come of a query now.
         """
-        result = self.ask(f"/api/v1/query?query={quote(query)}")["result"]
+        result = self.prometheus.ask(f"/api/v1/query?query={quote(query)}")["result"]
         assert isinstance(result, list)
         return [float(series["value"][1]) for series in result]
 
@@ -139,7 +109,7 @@ class ObservingTests(SharedSceneTestCase):
         """
         The names of the alerts that are raised.
         """
-        found = self.ask("/api/v1/alerts")["alerts"]
+        found = self.prometheus.ask("/api/v1/alerts")["alerts"]
         assert isinstance(found, list)
         return {alert["labels"]["alertname"] for alert in found}
 

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
-from tests.system.balancers import HAPROXY, NGINX, Backend, HAProxy, Nginx
+from tests.system.balancers import Backend, HAProxy, NginxBalancer
 from tests.system.case import Node, SystemTestCase, flags, pico
 from tests.system.crowd import Crowd
 from tests.system.http_client import AsyncClient, Broken, Malformed
@@ -82,9 +82,6 @@ class RollingTestCase(SystemTestCase):
     """
     Nodes behind load balancers, agents and their service.
     """
-
-    if NGINX is None or HAPROXY is None:
-        skip = "needs nginx and haproxy"
 
     def setUp(self) -> None:
         """
@@ -263,7 +260,7 @@ class NodeTests(RollingTestCase):
         for place in places:
             self.start(place)
         balancer = HAProxy(self.scene, places)
-        nginx = Nginx(self.scene, places)
+        nginx = NginxBalancer(self.scene, places)
         for _ in range(2):
             self.agent(balancer.agents, "e")
         self.agent(balancer.agents, "single", connections=1)

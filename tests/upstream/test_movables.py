@@ -118,6 +118,18 @@ class AskedTests(SynchronousTestCase):
         for now, expected in ((110, 2), (100 + PATIENCE - 1, 2), (100 + PATIENCE, 1), (110 + PATIENCE, 0)):
             self.assertEqual(self.movables.expected_to_go(now), expected)
 
+    def test_told(self) -> None:
+        """
+        Who was told to go for another reason is expected to, and not asked; whoever was asked before is not anew.
+        """
+        _, b, c = self.tunnels
+        self.movables.told(b, 115)
+        self.movables.told(c, 120)
+        self.movables.told(Some("d"), 120)
+        self.assertEqual(self.choose(3, 120), "")
+        for now, expected in ((120, 3), (110 + PATIENCE, 1), (120 + PATIENCE, 0)):
+            self.assertEqual(self.movables.expected_to_go(now), expected)
+
     def test_gone(self) -> None:
         """
         Who has gone is not expected to go, and not asked.

@@ -32,6 +32,7 @@ from pico.tunnel.session import TunnelSettings
 from pico.tunnel.supply import SupplySettings
 from pico.upstream.port import UpstreamPort, UpstreamPortSettings
 from pico.upstream.registry import Registry
+from pico.upstream.shedding import Shedding
 from pico.wire.http1.headers import HeaderCache
 from pico.wire.http1.limits import Limits
 from tests.client.support import RecordingUser, make_dialer
@@ -123,6 +124,12 @@ class PortTestCase(SynchronousTestCase):
         self.host = self.network.host("node")
         self.port = self.listen()
 
+    def make_shedding(self) -> Shedding | None:
+        """
+        Make what sends agents to other nodes: nothing does here.
+        """
+        return None
+
     def listen(self, settings: UpstreamPortSettings = DEFAULTS, verifier: IVerifier | None = None) -> UpstreamPort:
         """
         Make a port with a registry and metrics of its own.
@@ -139,6 +146,7 @@ class PortTestCase(SynchronousTestCase):
             deadlines=Deadlines(self.clock),
             turn=Turn(self.clock),
             metrics=self.metrics,
+            shedding=self.make_shedding(),
         )
         self.listening = listen_tcp(self.host, "", PORT, port, setting="upstream.bind_addr")
         return port
@@ -598,8 +606,8 @@ class LimitTests(PortTestCase):
         However often a program is refused, the next one finds a place.
         """
         for _ in range(20):
-            self.ask(request(b"/"))
-            self.ask(b"nonsense\r\n\r\n")
+            self.assert_refused(self.ask(request(b"/")), 404, "not found")
+            self.assert_refused(self.ask(b"nonsense\r\n\r\n"), 400, "malformed request line")
         self.tunnel()
 
     def test_silent(self) -> None:

@@ -10,21 +10,14 @@ import attrs
 from twisted.logger import capturedLogs, formatEvent
 
 from pico.interfaces import IVerifier
-from pico.metrics import Metrics
 from pico.names import DEFAULT_TENANT, EndpointKey, NodeId
-from pico.net.deadlines import Deadlines
-from pico.net.ports import listen_tcp
-from pico.net.turn import Turn
-from pico.proxy.headers import fate_of
 from pico.upstream.movables import PATIENCE
 from pico.upstream.port import UpstreamPort, UpstreamPortSettings
 from pico.upstream.rebalance import RebalanceSettings
-from pico.upstream.registry import Registry
 from pico.upstream.shedding import Shedding
-from pico.wire.http1.headers import HeaderCache
 from tests.client.support import RecordingUser
 from tests.upstream.support import load
-from tests.upstream.test_port import DEFAULTS, PORT, Anybody, PortTestCase
+from tests.upstream.test_port import DEFAULTS, PortTestCase
 
 #: All that is too much, at once.
 AT_ONCE = RebalanceSettings(threshold=0.2, shed_rate=1, min_conns=2)
@@ -62,16 +55,14 @@ class SheddingTestCase(PortTestCase):
 
     rebalance = AT_ONCE
 
-    def listen(self, settings: UpstreamPortSettings = SETTINGS, verifier: IVerifier | None = None) -> UpstreamPort:
+    def make_shedding(self) -> Shedding:
         """
-        Make a port that sheds.
+        Make it.
         """
         self.others = Others({NodeId("b"): 0})
         self.active = True
         self.users: list[RecordingUser] = []
-        self.registry = Registry(self.clock)
-        self.metrics = Metrics()
-        shedding = Shedding(
+        return Shedding(
             self.registry,
             self.others,
             settings=self.rebalance,
@@ -79,20 +70,12 @@ class SheddingTestCase(PortTestCase):
             clock=self.clock,
             metrics=self.metrics,
         )
-        port = UpstreamPort(
-            node_id=NodeId("node-1"),
-            registry=self.registry,
-            verifier=verifier or Anybody(),
-            settings=settings,
-            cache=HeaderCache(fate_of),
-            clock=self.clock,
-            deadlines=Deadlines(self.clock),
-            turn=Turn(self.clock),
-            metrics=self.metrics,
-            shedding=shedding,
-        )
-        self.listening = listen_tcp(self.host, "", PORT, port, setting="upstream.bind_addr")
-        return port
+
+    def listen(self, settings: UpstreamPortSettings = SETTINGS, verifier: IVerifier | None = None) -> UpstreamPort:
+        """
+        Make a port that sheds.
+        """
+        return super().listen(settings, verifier)
 
     def agents(self, *endpoints: str) -> None:
         """
@@ -239,6 +222,29 @@ class SheddingTests(SheddingTestCase):
         self.advance(10)
         self.assertEqual(self.shed, (0, 0))
         self.assertEqual([user.told for user in self.users], [["leaves"]] * 4)
+
+    def test_drain_taken_back(self) -> None:
+        """
+        Who was told to go by a drain that was taken back is not counted as staying: of those that come after it as
+        many are asked as if the others had gone.
+        """
+        self.agents("a", "b", "c", "d")
+        self.active = False
+        self.port.drain()
+        self.port.resume()
+        self.active = True
+        with capturedLogs() as events:
+            self.advance(5)
+        self.assertEqual([event for event in events if event["log_namespace"] == "upstream"], [])
+        self.agents("e", "f", "g", "h")
+        self.advance(1)
+        self.assertEqual(self.shed, (0, 0))
+        for upstream in list(self.registry):
+            if upstream.number <= 4:
+                assert upstream.session is not None
+                upstream.session.close()
+        self.advance(2)
+        self.assertEqual(self.shed, (2, 0))
 
     def test_not_active(self) -> None:
         """

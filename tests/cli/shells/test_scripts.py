@@ -1,12 +1,11 @@
 """
-The scripts for shells, sourced by the shells themselves. bash is always there; the others are tried where they are.
+The scripts for shells, sourced by the shells themselves. They must all be there.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from pico.cli.shells.bash import bash_script
 from pico.cli.shells.fish import fish_script
 from pico.cli.shells.words import Flag, Words, words_of
 from pico.cli.shells.zsh import zsh_script
+from tests.tools import tool
 
 WORDS = words_of(pico)
 
@@ -139,16 +139,14 @@ class BashTests(SynchronousTestCase):
 
 class FishTests(SynchronousTestCase):
     """
-    fish, where there is one.
+    fish.
     """
 
     def test_lines(self) -> None:
         """
         Commands, flags, values and files are completed where they may stand.
         """
-        fish = shutil.which("fish")
-        if fish is None:
-            return
+        fish = tool("fish")
         script = fish_script(WORDS)
         for line, _ in FISH_LINES:
             script += f"echo (complete -C {shlex.quote(line)} | string replace -r '\\t.*' '')\n"
@@ -162,16 +160,14 @@ class FishTests(SynchronousTestCase):
 
 class ZshTests(SynchronousTestCase):
     """
-    zsh, where there is one; the system tests have it complete lines on a terminal.
+    zsh; the system tests have it complete lines on a terminal.
     """
 
     def test_syntax(self) -> None:
         """
         It understands the script.
         """
-        zsh = shutil.which("zsh")
-        if zsh is not None:
-            self.assertEqual(run([zsh, "-fn"], zsh_script(WORDS)), "")
+        self.assertEqual(run([tool("zsh"), "-fn"], zsh_script(WORDS)), "")
 
     def test_functions(self) -> None:
         """
@@ -203,10 +199,9 @@ class EscapingTests(SynchronousTestCase):
         """
         They end no quotation.
         """
-        for shell, script in (
-            (["bash", "-n"], bash_script(self.AWKWARD)),
-            (["zsh", "-fn"], zsh_script(self.AWKWARD)),
-            (["fish", "--no-config", "-n"], fish_script(self.AWKWARD)),
+        for name, flags, script in (
+            ("bash", ["-n"], bash_script(self.AWKWARD)),
+            ("zsh", ["-fn"], zsh_script(self.AWKWARD)),
+            ("fish", ["--no-config", "-n"], fish_script(self.AWKWARD)),
         ):
-            if shutil.which(shell[0]) is not None:
-                self.assertEqual(run(shell, script), "")
+            self.assertEqual(run([tool(name), *flags], script), "")
