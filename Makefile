@@ -8,7 +8,17 @@ DOCS_STAMP := $(VENV)/.docs-installed
 MANIFESTS_STAMP := $(VENV)/.manifests-installed
 COMPILED := .venv-compiled
 COMPILED_STAMP := $(COMPILED)/.installed
-COMPILED_SYSTEM := $(addprefix tests.system.test_,bodies endings failures nginx sharing streaming upgrade)
+# The system tests, a job for each module. Those of the first list are about times that a busy machine cannot keep, and
+# run one after the other; one of the second installs packages from the index.
+SYSTEM_ALONE := $(addprefix system-test_,faults)
+SYSTEM_OUTSIDE := $(addprefix system-test_,manual)
+SYSTEM_JOBS := $(filter-out $(SYSTEM_ALONE),$(patsubst tests/system/%.py,system-%,$(wildcard tests/system/test_*.py)))
+COMPILED_JOBS := compiled-units $(addprefix compiled-test_,bodies endings failures nginx sharing streaming upgrade)
+# Jobs side by side have ports and interfaces of their own, each in a network namespace; where that cannot be, because
+# that takes Linux and root, they are not side by side.
+APART := $(if $(shell unshare --net true 2>/dev/null && echo yes),unshare --net sh -c 'ip link set lo up && exec "$$@"' apart)
+JOBS ?= $(if $(APART),$(shell expr $$(nproc) + 1),1)
+TOGETHER = $(MAKE) --no-print-directory --keep-going --output-sync --jobs=$(JOBS)
 SIMULATIONS ?= tests.simulation
 # NO_SKIPS=1 is for machines that have all that tests need: there a test that is skipped fails.
 NO_SKIPS ?=
@@ -16,7 +26,7 @@ TRIAL := -m tests.trial $(if $(NO_SKIPS),--no-skips)
 SOURCES := setup.py $(shell find pico -name '*.py')
 
 .PHONY: help demo test system simulation docs compiled test-compiled lint types coverage bench interop news format clean \
-  image lock test-image helm-rendered deb test-package
+  image lock test-image helm-rendered deb test-package $(SYSTEM_JOBS) $(SYSTEM_ALONE) $(COMPILED_JOBS)
 
 help:
 	@printf "make %-14s%s\n" demo "run a node, a sample service and an agent, until Ctrl-C"
@@ -57,21 +67,30 @@ $(COMPILED_STAMP): $(STAMP) $(SOURCES)
 	  >$(COMPILED)/install.log 2>&1 || { cat $(COMPILED)/install.log; exit 1; }; }
 	@echo "compiling (about a minute; needs a C compiler and Python's headers) ..."
 	@rm -rf build  # it may hold modules that are compiled no more, and would install them
-	@PICO_COMPILE=1 $(COMPILED)/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps \
+	@PICO_COMPILE=1 MYPY_CACHE_DIR=$(abspath $(COMPILED))/mypy $(COMPILED)/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps \
 	  --force-reinstall . >$(COMPILED)/install.log 2>&1 || { cat $(COMPILED)/install.log; exit 1; }
 	@touch $@
 
 compiled: $(COMPILED_STAMP)
 	@echo "$(COMPILED)/bin/pico is Pico, compiled"
 
+test-compiled: $(COMPILED_STAMP)
+	@$(TOGETHER) $(COMPILED_JOBS)
+
 # From a directory where the source is not: there Python would take it instead of what is installed. The tests that are
 # left out read the source.
-test-compiled: $(COMPILED_STAMP)
-	@mkdir -p $(COMPILED)/tree && for part in tests docs etc; do ln -sfn ../../$$part $(COMPILED)/tree/$$part; done
-	@cd $(COMPILED)/tree && ../bin/python -c 'from pico.wire.compiled import COMPILED; assert COMPILED' && \
-	  ../bin/python $(TRIAL) --reporter=text \
-	  $$(../bin/python -m tests.units | tr ' ' '\n' | grep -Ev '^tests\.(deploy\..*|test_(house|imports|.*_page))$$') && \
-	  ../bin/python $(TRIAL) --reporter=timing $(COMPILED_SYSTEM)
+$(COMPILED_JOBS): $(COMPILED)/tree
+compiled-units:
+	@cd $(COMPILED)/tree && ../bin/python $(TRIAL) --jobs=auto --reporter=text \
+	  $$(../bin/python -m tests.units | tr ' ' '\n' | grep -Ev '^tests\.(deploy\..*|test_(house|imports|.*_page))$$')
+
+$(filter compiled-test_%,$(COMPILED_JOBS)): compiled-%:
+	@cd $(COMPILED)/tree && $(APART) ../bin/python $(TRIAL) --reporter=timing tests.system.$*
+
+$(COMPILED)/tree: $(COMPILED_STAMP)
+	@mkdir -p $@ && for part in tests docs etc; do ln -sfn ../../$$part $@/$$part; done
+	@cd $@ && ../bin/python -c 'from pico.wire.compiled import COMPILED; assert COMPILED'
+	@touch $@
 
 demo: $(STAMP)
 	@exec $(BIN)/pico demo
@@ -87,7 +106,10 @@ $(MANIFESTS_STAMP): $(STAMP)
 	@touch $@
 
 system: $(STAMP) $(MANIFESTS_STAMP)
-	@$(BIN)/python $(TRIAL) --reporter=timing tests.system
+	@status=0; $(TOGETHER) $(SYSTEM_JOBS) || status=1; $(TOGETHER) --jobs=1 $(SYSTEM_ALONE) || status=1; exit $$status
+
+$(SYSTEM_JOBS) $(SYSTEM_ALONE): system-%: $(STAMP) $(MANIFESTS_STAMP)
+	@$(if $(filter $@,$(SYSTEM_OUTSIDE)),,$(APART)) $(BIN)/python $(TRIAL) --reporter=timing tests.system.$*
 
 # Only who builds the manual needs Sphinx.
 $(DOCS_STAMP): $(STAMP)

@@ -1,0 +1,19 @@
+# The jobs of .ci/run: `together` side by side, then `alone` one after the other. `make -f .ci/jobs.mk ci/lint` runs one.
+include Makefile
+
+# What takes longest comes first, so that it does not go on alone at the end.
+FIRST := compiled system-test_manual system-test_every_command types test
+REST := $(filter-out $(FIRST),$(COMPILED_JOBS) $(SYSTEM_JOBS) simulation docs lint)
+
+.PHONY: together alone
+together: $(addprefix ci/,$(FIRST) $(REST))
+alone: $(addprefix ci/,$(SYSTEM_ALONE))
+
+# A target has no prerequisites in common with others but those that .ci/run has made, or that stand here.
+$(addprefix ci/,$(COMPILED_JOBS)): ci/compiled
+
+# The other simulations take minutes each.
+ci/simulation: SIMULATIONS := tests.simulation.test_gossip.SpreadTests.test_twenty
+
+ci/%:
+	+@$(BIN)/python -m tests.job $* $(MAKE) --no-print-directory NO_SKIPS=1 SIMULATIONS=$(SIMULATIONS) $*
