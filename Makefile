@@ -9,9 +9,10 @@ MANIFESTS_STAMP := $(VENV)/.manifests-installed
 COMPILED := .venv-compiled
 COMPILED_STAMP := $(COMPILED)/.installed
 # The system tests, a job for each module. Those of the first list are about times that a busy machine cannot keep, and
-# run one after the other; one of the second installs packages from the index.
+# run one after the other; those of the second install
+# packages from the index.
 SYSTEM_ALONE := $(addprefix system-test_,faults)
-SYSTEM_OUTSIDE := $(addprefix system-test_,manual)
+SYSTEM_OUTSIDE := $(addprefix system-test_,image manual)
 SYSTEM_JOBS := $(filter-out $(SYSTEM_ALONE),$(patsubst tests/system/%.py,system-%,$(wildcard tests/system/test_*.py)))
 COMPILED_JOBS := compiled-units $(addprefix compiled-test_,bodies endings failures nginx sharing streaming upgrade)
 # Jobs side by side have ports and interfaces of their own, each in a network namespace; where that cannot be, because

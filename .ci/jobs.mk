@@ -2,7 +2,7 @@
 include Makefile
 
 # What takes longest comes first, so that it does not go on alone at the end.
-FIRST := compiled system-test_manual system-test_every_command types test
+FIRST := compiled $(addprefix system-test_,manual rolling every_command sharing) types
 REST := $(filter-out $(FIRST),$(COMPILED_JOBS) $(SYSTEM_JOBS) simulation docs lint)
 
 .PHONY: together alone
