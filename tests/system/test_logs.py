@@ -311,7 +311,7 @@ class FileTests(SystemTestCase):
         The example for logrotate, with the real one.
         """
         if LOGROTATE is None:
-            return
+            self.skipTest("there is no logrotate: apt-get install logrotate")
         path = self.scene.directory / "node.log"
         node = DetachedNode(self.scene, {"log.path": path, "log.format": "json"})
         self._ask(node, "before", 10)
