@@ -24,15 +24,20 @@ SIMULATIONS ?= tests.simulation
 # NO_SKIPS=1 is for machines that have all that tests need: there a test that is skipped fails.
 NO_SKIPS ?=
 TRIAL := -m tests.trial $(if $(NO_SKIPS),--no-skips)
+# What is installed with Pico at first; `make tools` installs all of it at once.
+EXTRAS := test,lint,types
+ALL_EXTRAS := test,lint,types,docs,manifests
 SOURCES := setup.py $(shell find pico -name '*.py')
 
-.PHONY: help demo test system simulation docs compiled test-compiled lint types coverage bench interop news format clean \
+.PHONY: help tools demo test system simulation docs compiled test-compiled lint types coverage bench interop news format clean \
   image lock test-image helm-rendered deb test-package $(SYSTEM_JOBS) $(SYSTEM_ALONE) $(COMPILED_JOBS)
 
 help:
 	@printf "make %-14s%s\n" demo "run a node, a sample service and an agent, until Ctrl-C"
+	@printf "make %-14s%s\n" tools "install all that these targets need in $(VENV)"
 	@printf "make %-14s%s\n" test "run the unit tests"
 	@printf "make %-14s%s\n" system "run the system tests: real processes and sockets (needs root, nginx, prometheus, logrotate, nftables)"
+	@printf "make %-14s%s\n" system-test_x "run one module of them, tests/system/test_x.py"
 	@printf "make %-14s%s\n" simulation "run the long simulations of many members in memory (some minutes)"
 	@printf "make %-14s%s\n" docs "build the manual as a site, into docs/_build/html"
 	@printf "make %-14s%s\n" helm-rendered "render the Helm charts anew, for the tests (needs Helm, HELM=...)"
@@ -57,9 +62,12 @@ $(STAMP): setup.cfg pyproject.toml
 	@echo "making the virtual environment $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@echo "installing Pico and its tools ..."
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[test,lint,types]' \
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[$(EXTRAS)]' \
 	  --config-settings editable_mode=compat >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
-	@touch $@
+	@touch $@ $(if $(filter $(ALL_EXTRAS),$(EXTRAS)),$(DOCS_STAMP) $(MANIFESTS_STAMP))
+
+tools:
+	@$(MAKE) --silent EXTRAS=$(ALL_EXTRAS) $(STAMP) && $(MAKE) --silent $(DOCS_STAMP) $(MANIFESTS_STAMP)
 
 # The same code with the modules of the hot path compiled, installed as a user would install it.
 $(COMPILED_STAMP): $(STAMP) $(SOURCES)
