@@ -15,5 +15,6 @@ $(addprefix ci/,$(COMPILED_JOBS)): ci/compiled
 # The other simulations take minutes each.
 ci/simulation: SIMULATIONS := tests.simulation.test_gossip.SpreadTests.test_twenty
 
+# Without flags, for jobs would not share the number of those that run.
 ci/%:
-	+@$(BIN)/python -m tests.job $* $(MAKE) --no-print-directory NO_SKIPS=1 SIMULATIONS=$(SIMULATIONS) $*
+	@MAKEFLAGS= $(BIN)/python -m tests.job $* make --no-print-directory NO_SKIPS=1 SIMULATIONS=$(SIMULATIONS) $*

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 #: Seconds that a job may take, when nothing else is said.
 LIMIT = 900.0
@@ -54,7 +54,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def main(name: str, command: Sequence[str]) -> int:
+def main(name: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
     """
     Run a job, and say how it went.
 
@@ -62,12 +62,12 @@ def main(name: str, command: Sequence[str]) -> int:
     """
     print(f"== {name}", flush=True)
     began = time.monotonic()
-    trouble = run(command, float(os.environ.get("CI_LIMIT", LIMIT)))
+    trouble = run(command, float(environment.get("CI_LIMIT", LIMIT)))
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = f"{time.monotonic() - began:4.0f} s, {used.ru_utime + used.ru_stime:4.0f} s of processors"
     how = f"FAILED, {trouble}" if trouble else "passed"
     print(f"== {name} {how}: {took.strip()}", flush=True)
-    ended = os.environ.get("CI_ENDED")
+    ended = environment.get("CI_ENDED")
     if ended:
         with open(ended, "a", encoding="utf-8") as file:
             file.write(f"{took}: {name} {how}\n")
@@ -77,4 +77,4 @@ def main(name: str, command: Sequence[str]) -> int:
 if __name__ == "__main__":
     # make tells of the end of a run in this way.
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    sys.exit(main(sys.argv[1], sys.argv[2:], os.environ))

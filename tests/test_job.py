@@ -25,9 +25,8 @@ class JobTests(SynchronousTestCase):
         It is said, and put where all of them are.
         """
         ended = Path(self.mktemp())
-        self.patch(os, "environ", {**os.environ, "CI_ENDED": str(ended)})
         with contextlib.redirect_stdout(io.StringIO()) as said:
-            self.assertEqual(main("job", ["true"]), 0)
+            self.assertEqual(main("job", ["true"], {"CI_ENDED": str(ended)}), 0)
         self.assertRegex(said.getvalue(), r"\A== job\n== job passed: \d+ s, +\d+ s of processors\n\Z")
         self.assertRegex(ended.read_text(), r"\A +\d+ s, +\d+ s of processors: job passed\n\Z")
 
@@ -36,8 +35,16 @@ class JobTests(SynchronousTestCase):
         The status of the command is said, but is not that of the job.
         """
         with contextlib.redirect_stdout(io.StringIO()) as said:
-            self.assertEqual(main("job", ["sh", "-c", "exit 3"]), 1)
+            self.assertEqual(main("job", ["sh", "-c", "exit 3"], {}), 1)
         self.assertIn("== job FAILED, status 3: ", said.getvalue())
+
+    def test_limit(self) -> None:
+        """
+        The time that it has can be said.
+        """
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertEqual(main("job", ["sleep", "60"], {"CI_LIMIT": "0.01"}), 1)
+        self.assertIn("== job FAILED, did not end in 0.01 s: ", said.getvalue())
 
     def test_endless(self) -> None:
         """
