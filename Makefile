@@ -20,6 +20,9 @@ COMPILED_JOBS := compiled-units $(addprefix compiled-test_,bodies endings failur
 APART := $(if $(shell unshare --net true 2>/dev/null && echo yes),unshare --net sh -c 'ip link set lo up && exec "$$@"' apart)
 JOBS ?= $(if $(APART),$(shell expr $$(nproc) + 1),1)
 TOGETHER = $(MAKE) --no-print-directory --keep-going --output-sync --jobs=$(JOBS)
+# How they ended is said again when all have.
+JOB = $(BIN)/python -m tests.job $@
+ENDED := $(VENV)/.ended
 SIMULATIONS ?= tests.simulation
 # NO_SKIPS=1 is for machines that have all that tests need: there a test that is skipped fails.
 NO_SKIPS ?=
@@ -115,10 +118,12 @@ $(MANIFESTS_STAMP): $(STAMP)
 	@touch $@
 
 system: $(STAMP) $(MANIFESTS_STAMP)
-	@status=0; $(TOGETHER) $(SYSTEM_JOBS) || status=1; $(TOGETHER) --jobs=1 $(SYSTEM_ALONE) || status=1; exit $$status
+	@rm -f $(ENDED); export CI_ENDED=$(ENDED); status=0; \
+	  $(TOGETHER) $(SYSTEM_JOBS) || status=1; $(TOGETHER) --jobs=1 $(SYSTEM_ALONE) || status=1; \
+	  grep FAILED $(ENDED); exit $$status
 
 $(SYSTEM_JOBS) $(SYSTEM_ALONE): system-%: $(STAMP) $(MANIFESTS_STAMP)
-	@$(if $(filter $@,$(SYSTEM_OUTSIDE)),,$(APART)) $(BIN)/python $(TRIAL) --reporter=timing tests.system.$*
+	@$(JOB) $(if $(filter $@,$(SYSTEM_OUTSIDE)),,$(APART)) $(BIN)/python $(TRIAL) --reporter=timing tests.system.$*
 
 # Only who builds the manual needs Sphinx.
 $(DOCS_STAMP): $(STAMP)

@@ -15,6 +15,7 @@ $(addprefix ci/,$(COMPILED_JOBS)): ci/compiled
 # The other simulations take minutes each.
 ci/simulation: SIMULATIONS := tests.simulation.test_gossip.SpreadTests.test_twenty
 
-# Without flags, for jobs would not share the number of those that run.
+# A make of its own each, without the flags of this one: of those that run it is one, whatever it makes.
 ci/%:
-	@MAKEFLAGS= $(BIN)/python -m tests.job $* make --no-print-directory NO_SKIPS=1 SIMULATIONS=$(SIMULATIONS) $*
+	@MAKEFLAGS= $(BIN)/python -m tests.job $* \
+	  make --no-print-directory NO_SKIPS=1 JOB= SIMULATIONS=$(SIMULATIONS) $*

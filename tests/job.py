@@ -1,5 +1,5 @@
 """
-One of the jobs that CI runs side by side: ``python -m tests.job NAME COMMAND...``.
+One of the jobs that run side by side: ``python -m tests.job NAME COMMAND...``.
 
 What the command says comes between the job's name and how it ended. How it ended is also put into the file that
 ``CI_ENDED`` names. After ``CI_LIMIT`` seconds it is interrupted, and when it does not heed that, killed.
@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 #: Seconds that a job may take, when nothing else is said.
-LIMIT = 900.0
+LIMIT = 1800.0
 
 #: Seconds that it may take to end what it has started, when it is interrupted.
 GRACE = 30.0
