@@ -8,17 +8,39 @@ DOCS_STAMP := $(VENV)/.docs-installed
 MANIFESTS_STAMP := $(VENV)/.manifests-installed
 COMPILED := .venv-compiled
 COMPILED_STAMP := $(COMPILED)/.installed
-COMPILED_SYSTEM := $(addprefix tests.system.test_,bodies endings failures nginx sharing streaming upgrade)
+# The system tests, a job for each module. Those of the first list are about times that a busy machine cannot keep, and
+# run one after the other; those of the second install
+# packages from the index.
+SYSTEM_ALONE := $(addprefix system-test_,faults)
+SYSTEM_OUTSIDE := $(addprefix system-test_,image manual)
+SYSTEM_JOBS := $(filter-out $(SYSTEM_ALONE),$(patsubst tests/system/%.py,system-%,$(wildcard tests/system/test_*.py)))
+COMPILED_JOBS := compiled-units $(addprefix compiled-test_,bodies endings failures nginx sharing streaming upgrade)
+# Jobs side by side have ports and interfaces of their own, each in a network namespace; where that cannot be, because
+# that takes Linux and root, they are not side by side.
+APART := $(if $(shell unshare --net true 2>/dev/null && echo yes),unshare --net sh -c 'ip link set lo up && exec "$$@"' apart)
+JOBS ?= $(if $(APART),$(shell expr $$(nproc) + 1),1)
+TOGETHER = $(MAKE) --no-print-directory --keep-going --output-sync --jobs=$(JOBS)
+# How they ended is said again when all have.
+JOB = $(BIN)/python -m tests.job $@
+ENDED := $(VENV)/.ended
 SIMULATIONS ?= tests.simulation
+# NO_SKIPS=1 is for machines that have all that tests need: there a test that is skipped fails.
+NO_SKIPS ?=
+TRIAL := -m tests.trial $(if $(NO_SKIPS),--no-skips)
+# What is installed with Pico at first; `make tools` installs all of it at once.
+EXTRAS := test,lint,types
+ALL_EXTRAS := test,lint,types,docs,manifests
 SOURCES := setup.py $(shell find pico -name '*.py')
 
-.PHONY: help demo test system simulation docs compiled test-compiled lint types coverage bench interop news format clean \
-  image lock test-image helm-rendered deb test-package
+.PHONY: help tools demo test system simulation docs compiled test-compiled lint types coverage bench interop news format clean \
+  image lock test-image helm-rendered deb test-package $(SYSTEM_JOBS) $(SYSTEM_ALONE) $(COMPILED_JOBS)
 
 help:
 	@printf "make %-14s%s\n" demo "run a node, a sample service and an agent, until Ctrl-C"
+	@printf "make %-14s%s\n" tools "install all that these targets need in $(VENV)"
 	@printf "make %-14s%s\n" test "run the unit tests"
 	@printf "make %-14s%s\n" system "run the system tests: real processes and sockets (needs root, nginx, prometheus, logrotate, nftables)"
+	@printf "make %-14s%s\n" system-test_x "run one module of them, tests/system/test_x.py"
 	@printf "make %-14s%s\n" simulation "run the long simulations of many members in memory (some minutes)"
 	@printf "make %-14s%s\n" docs "build the manual as a site, into docs/_build/html"
 	@printf "make %-14s%s\n" helm-rendered "render the Helm charts anew, for the tests (needs Helm, HELM=...)"
@@ -43,9 +65,12 @@ $(STAMP): setup.cfg pyproject.toml
 	@echo "making the virtual environment $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@echo "installing Pico and its tools ..."
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[test,lint,types]' \
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[$(EXTRAS)]' \
 	  --config-settings editable_mode=compat >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
-	@touch $@
+	@touch $@ $(if $(filter $(ALL_EXTRAS),$(EXTRAS)),$(DOCS_STAMP) $(MANIFESTS_STAMP))
+
+tools:
+	@$(MAKE) --silent EXTRAS=$(ALL_EXTRAS) $(STAMP) && $(MAKE) --silent $(DOCS_STAMP) $(MANIFESTS_STAMP)
 
 # The same code with the modules of the hot path compiled, installed as a user would install it.
 $(COMPILED_STAMP): $(STAMP) $(SOURCES)
@@ -54,27 +79,36 @@ $(COMPILED_STAMP): $(STAMP) $(SOURCES)
 	  >$(COMPILED)/install.log 2>&1 || { cat $(COMPILED)/install.log; exit 1; }; }
 	@echo "compiling (about a minute; needs a C compiler and Python's headers) ..."
 	@rm -rf build  # it may hold modules that are compiled no more, and would install them
-	@PICO_COMPILE=1 $(COMPILED)/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps \
+	@PICO_COMPILE=1 MYPY_CACHE_DIR=$(abspath $(COMPILED))/mypy $(COMPILED)/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps \
 	  --force-reinstall . >$(COMPILED)/install.log 2>&1 || { cat $(COMPILED)/install.log; exit 1; }
 	@touch $@
 
 compiled: $(COMPILED_STAMP)
 	@echo "$(COMPILED)/bin/pico is Pico, compiled"
 
+test-compiled: $(COMPILED_STAMP)
+	@$(TOGETHER) $(COMPILED_JOBS)
+
 # From a directory where the source is not: there Python would take it instead of what is installed. The tests that are
 # left out read the source.
-test-compiled: $(COMPILED_STAMP)
-	@mkdir -p $(COMPILED)/tree && for part in tests docs etc; do ln -sfn ../../$$part $(COMPILED)/tree/$$part; done
-	@cd $(COMPILED)/tree && ../bin/python -c 'from pico.wire.compiled import COMPILED; assert COMPILED' && \
-	  ../bin/python -m twisted.trial --reporter=text \
-	  $$(../bin/python -m tests.units | tr ' ' '\n' | grep -Ev '^tests\.(deploy\..*|test_(house|imports|.*_page))$$') && \
-	  ../bin/python -m twisted.trial --reporter=text $(COMPILED_SYSTEM)
+$(COMPILED_JOBS): $(COMPILED)/tree
+compiled-units:
+	@cd $(COMPILED)/tree && ../bin/python $(TRIAL) --jobs=auto --reporter=text \
+	  $$(../bin/python -m tests.units | tr ' ' '\n' | grep -Ev '^tests\.(deploy\..*|test_(house|imports|.*_page))$$')
+
+$(filter compiled-test_%,$(COMPILED_JOBS)): compiled-%:
+	@cd $(COMPILED)/tree && $(APART) ../bin/python $(TRIAL) --reporter=timing tests.system.$*
+
+$(COMPILED)/tree: $(COMPILED_STAMP)
+	@mkdir -p $@ && for part in tests docs etc; do ln -sfn ../../$$part $@/$$part; done
+	@cd $@ && ../bin/python -c 'from pico.wire.compiled import COMPILED; assert COMPILED'
+	@touch $@
 
 demo: $(STAMP)
 	@exec $(BIN)/pico demo
 
 test: $(STAMP)
-	@$(BIN)/python -m twisted.trial --random=0 --reporter=text $$($(BIN)/python -m tests.units)
+	@$(BIN)/python $(TRIAL) --jobs=auto --random=0 --reporter=text $$($(BIN)/python -m tests.units)
 
 # The schemas of Kubernetes are large, and only what is to be installed there needs them.
 $(MANIFESTS_STAMP): $(STAMP)
@@ -84,7 +118,12 @@ $(MANIFESTS_STAMP): $(STAMP)
 	@touch $@
 
 system: $(STAMP) $(MANIFESTS_STAMP)
-	@$(BIN)/python -m twisted.trial --reporter=verbose tests.system
+	@rm -f $(ENDED); export CI_ENDED=$(ENDED); status=0; \
+	  $(TOGETHER) $(SYSTEM_JOBS) || status=1; $(TOGETHER) --jobs=1 $(SYSTEM_ALONE) || status=1; \
+	  grep FAILED $(ENDED); exit $$status
+
+$(SYSTEM_JOBS) $(SYSTEM_ALONE): system-%: $(STAMP) $(MANIFESTS_STAMP)
+	@$(JOB) $(if $(filter $@,$(SYSTEM_OUTSIDE)),,$(APART)) $(BIN)/python $(TRIAL) --reporter=timing tests.system.$*
 
 # Only who builds the manual needs Sphinx.
 $(DOCS_STAMP): $(STAMP)
@@ -104,12 +143,13 @@ helm-rendered: $(STAMP)
 	@$(BIN)/python -m tests.deploy.charts $(HELM)
 
 simulation: $(STAMP)
-	@$(BIN)/python -m twisted.trial --reporter=verbose $(SIMULATIONS)
+	@$(BIN)/python $(TRIAL) --reporter=timing $(SIMULATIONS)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check pico twisted tests setup.py && $(BIN)/ruff format --check pico twisted tests setup.py
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec etc/demo/compose.yaml
-	@if test -x $(BIN)/hadolint; then $(BIN)/hadolint Dockerfile; else echo "no hadolint for this machine: Dockerfile not read"; fi
+	@if test -x $(BIN)/hadolint; then $(BIN)/hadolint Dockerfile; \
+	  else echo "no hadolint for this machine: Dockerfile not read"; test -z "$(NO_SKIPS)"; fi
 
 format: $(STAMP)
 	@$(BIN)/ruff check --fix -q pico twisted tests; $(BIN)/ruff format -q pico twisted tests

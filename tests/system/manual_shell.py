@@ -144,7 +144,7 @@ class Reader:
         """
         End everything that was started.
         """
-        for pid in _session(self._shell.pid):
+        for pid in _below(self._shell.pid):
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -240,18 +240,22 @@ def _quoted(path: object) -> str:
     return shlex.quote(str(path))
 
 
-def _session(leader: int) -> list[int]:
+def _below(leader: int) -> list[int]:
     """
-    All processes of a session.
+    All processes of a session, and what they have started in sessions of its own, as a demo does with its nodes.
     """
-    found = []
+    found, parents = [], {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = path.read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue
+        pid = int(path.parent.name)
+        parents[pid] = int(fields[1])
         if int(fields[3]) == leader:
-            found.append(int(path.parent.name))
+            found.append(pid)
+    for each in found:
+        found += [pid for pid, parent in parents.items() if parent == each and pid not in found]
     return found
 
 

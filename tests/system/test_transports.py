@@ -7,6 +7,7 @@ The behaviours of all transports run here on TCP as well, turned by hand; the re
 from __future__ import annotations
 
 import socket
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 import trustme
@@ -360,10 +361,12 @@ class PortTests(ReactorTestCase):
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             number = unused.getsockname()[1]
-            before = reactor.seconds()
-            with self.assertRaises(Refused):
-                await make_client_endpoint(reactor, "localhost", number).connect(Factory.forProtocol(Peer))
-        self.assertLess(reactor.seconds() - before, 0.2)
+
+            async def dial() -> None:
+                with self.assertRaises(Refused):
+                    await make_client_endpoint(reactor, "localhost", number).connect(Factory.forProtocol(Peer))
+
+            await self.assert_no_waiting(dial)
 
     async def test_one_family_refuses(self) -> None:
         """
@@ -372,10 +375,26 @@ class PortTests(ReactorTestCase):
         for *_, (host, *_) in socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM):
             assert isinstance(host, str)
             port, _ = self.listen(host)
+
+            async def dial(host: str = host, port: IListeningPort = port) -> None:
+                reached = await self.dial("localhost", port)
+                self.assertEqual(reached.transport.getPeer().host, host)
+
+            await self.assert_no_waiting(dial)
+
+    async def assert_no_waiting(self, dial: Callable[[], Awaitable[None]]) -> None:
+        """
+        Dialling takes less time than there is between two attempts, if not at once, then in one of some times: a busy
+        machine can make it longer, but nothing shorter.
+        """
+        took = float("inf")
+        for _ in range(10):
             before = reactor.seconds()
-            reached = await self.dial("localhost", port)
-            self.assertEqual(reached.transport.getPeer().host, host)
-            self.assertLess(reactor.seconds() - before, 0.2)
+            await dial()
+            took = min(took, reactor.seconds() - before)
+            if took < 0.2:
+                return
+        self.fail(f"it never took less than {took:.2f} s")
 
     async def test_max_unsent(self) -> None:
         """
