@@ -9,8 +9,7 @@ MANIFESTS_STAMP := $(VENV)/.manifests-installed
 COMPILED := .venv-compiled
 COMPILED_STAMP := $(COMPILED)/.installed
 # The system tests, a job for each module. Those of the first list are about times that a busy machine cannot keep, and
-# run one after the other; those of the second install
-# packages from the index.
+# run one after the other; those of the second install packages from the index.
 SYSTEM_ALONE := $(addprefix system-test_,faults)
 SYSTEM_OUTSIDE := $(addprefix system-test_,image manual)
 SYSTEM_JOBS := $(filter-out $(SYSTEM_ALONE),$(patsubst tests/system/%.py,system-%,$(wildcard tests/system/test_*.py)))
