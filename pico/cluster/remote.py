@@ -21,6 +21,7 @@ from pico.errors import TunnelError
 from pico.interfaces import IUpstream
 from pico.metrics import OTHER, Number
 from pico.names import EndpointKey, NodeId
+from pico.net.addresses import text_of_pair
 from pico.net.deadlines import Deadline, Deadlines
 from pico.net.http.client import HTTPClientProtocol
 from pico.net.http.gateway import FailureKind, Requester
@@ -118,8 +119,7 @@ class RemoteUpstream(Origin):
         """
         Where the node takes links.
         """
-        holder = self.holder
-        return f"[{holder.host}]:{holder.port}" if ":" in holder.host else f"{holder.host}:{holder.port}"
+        return text_of_pair((self.holder.host, self.holder.port))
 
     @property
     def available(self) -> bool:

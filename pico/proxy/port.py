@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final, cast
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime
 from twisted.logger import Logger
 from zope.interface import classImplements
@@ -28,6 +28,7 @@ from pico.net.http.fields import reader_of, wants_page
 from pico.net.http.gateway import Backend, Exchanger, FailureKind, Gateway, RequestForm
 from pico.net.http.request_ids import REQUEST_ID_LINE, RequestIds, received_id
 from pico.net.http.server import HTTPServerProtocol, ServerSettings, host_of
+from pico.net.waiters import Waiters
 from pico.proxy.headers import Fate, request_lines
 from pico.proxy.record import Recorder
 from pico.proxy.routing import endpoint_of
@@ -146,7 +147,7 @@ class ProxyPort(Gateway):
         self._room = room
         self._secure = secure
         self._servers: set[HTTPServerProtocol] = set()
-        self._waiting: list[Deferred[None]] = []
+        self._emptiness = Waiters[None]()
         self._parting = False
         self.response_timeout = settings.response_timeout
         self.read_timeout = settings.read_timeout
@@ -198,9 +199,7 @@ class ProxyPort(Gateway):
         """
         self._servers.discard(server)
         if not self._servers:
-            waiting, self._waiting = self._waiting, []
-            for deferred in waiting:
-                deferred.callback(None)
+            self._emptiness.tell(None)
 
     def request_received(self, server: HTTPServerProtocol, head: RequestHead) -> Exchanger | None:
         """
@@ -419,12 +418,7 @@ class ProxyPort(Gateway):
         """
         Wait until no client is connected any more.
         """
-        waiting: Deferred[None] = Deferred(self._waiting.remove)
-        if self._servers:
-            self._waiting.append(waiting)
-        else:
-            waiting.callback(None)
-        return waiting
+        return self._emptiness.wait() if self._servers else succeed(None)
 
     @property
     def connections(self) -> int:

@@ -262,11 +262,12 @@ class StreamSupply:
 
     def turn_away(self, kind: FailureKind) -> None:
         """
-        Send those who wait for a stream elsewhere.
+        Send those who wait for a stream elsewhere. What one is told may make another wait no more.
         """
-        waiting, self._waiting = self._waiting, {}
-        for waiter in waiting.values():
-            waiter.stream_refused(kind)
+        for want in list(self._waiting):
+            waiter = self._waiting.pop(want, None)
+            if waiter is not None:
+                waiter.stream_refused(kind)
 
     def leave(self) -> None:
         """

@@ -292,6 +292,25 @@ class RequestTests(SupplyTestCase):
         self.supply.room()
         self.assertEqual((waiter.client, self.supply.in_flight, self.origin.opened), (None, 0, 0))
 
+    def test_cancelled_by_another(self) -> None:
+        """
+        One that is refused may take back what another has asked for: that hears nothing more.
+        """
+
+        class Canceller(Waiter):
+            def unreachable(self, kind: FailureKind) -> None:
+                super().unreachable(kind)
+                supply.cancel(second)
+
+        supply = self.supply
+        self.origin.error = TunnelBusy()
+        first = Canceller()
+        supply.acquire(first, False)
+        second = self.request()
+        supply.turn_away(FailureKind.NODE_UNREACHABLE)
+        self.assertEqual((first.failure, second.failure), (FailureKind.NODE_UNREACHABLE, None))
+        self.assertEqual(supply.in_flight, 0)
+
 
 class TakerTests(SupplyTestCase):
     """

@@ -12,18 +12,15 @@ import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import (
-    IAddress,
-    IProtocol,
-    IProtocolFactory,
     IReactorTime,
     IStreamClientEndpoint,
     ITCPTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from pico.errors import PicoError
+from pico.net.once import Once
 from pico.net.reasons import why
 from pico.wire.http1.client import ClientConnection
 from pico.wire.http1.events import Data, EndOfMessage, Event, Failed, ResponseHead
@@ -83,7 +80,7 @@ async def fetch(
     """
     asking = _Asking(method, target, lines, max_body)
     try:
-        await endpoint.connect(_Once(asking))
+        await endpoint.connect(Once(asking))
     except CancelledError:
         raise
     except ConnectTimeout:
@@ -96,25 +93,6 @@ async def fetch(
 
     answered = asking.answered.addTimeout(timeout, clock, timed_out)
     return await answered
-
-
-@implementer(IProtocolFactory)
-class _Once:
-    """
-    Makes the one protocol.
-    """
-
-    def __init__(self, protocol: IProtocol) -> None:
-        self._protocol = protocol
-
-    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
-        return self._protocol
-
-    def doStart(self) -> None:
-        pass
-
-    def doStop(self) -> None:
-        pass
 
 
 class _Asking(Protocol):
