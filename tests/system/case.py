@@ -369,6 +369,25 @@ class SharedSceneTestCase(SystemTestCase):
         raise NotImplementedError
 
 
+class OneOfEachTestCase(SharedSceneTestCase):
+    """
+    Tests with one node, one agent and one service behind it, whose endpoint is ``e``.
+    """
+
+    node: Node
+    service: HTTPService
+    agent: Program
+
+    @classmethod
+    def set_scene(cls, scene: Scene) -> None:
+        """
+        Connect the service.
+        """
+        cls.service = scene.run(HTTPService("s"))
+        cls.node = scene.node()
+        cls.agent = scene.agent(cls.node, "e", cls.service.port)
+
+
 @atexit.register
 def leave_shared_scene() -> None:
     """

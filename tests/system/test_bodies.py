@@ -9,10 +9,10 @@ import socket
 import threading
 import time
 
-from tests.system.case import Node, Scene, SharedSceneTestCase, SystemTestCase
+from tests.system.case import Node, OneOfEachTestCase, Scene, SystemTestCase
 from tests.system.http_client import Client, fetch, request_bytes
 from tests.system.pattern import PERIOD, PatternCheck, pattern
-from tests.system.processes import MIB, MemorySampler, Program, eventually
+from tests.system.processes import MIB, MemorySampler, eventually
 from tests.system.services import HTTPService
 
 GIB = 1024 * MIB
@@ -41,23 +41,17 @@ class SlowReader:
             self.stopped = time.monotonic() - began
 
 
-class LargeBodyTests(SharedSceneTestCase):
+class LargeBodyTests(OneOfEachTestCase):
     """
     A GiB each way with a reader that takes 64 MiB/s and stops for five seconds in the middle.
     """
 
-    node: Node
-    agent: Program
-    service: HTTPService
-
     @classmethod
     def set_scene(cls, scene: Scene) -> None:
         """
-        Connect the service, and let node and agent load what they load with their first requests.
+        Let node and agent load what they load with their first requests.
         """
-        cls.service = scene.run(HTTPService("s"))
-        cls.node = scene.node()
-        cls.agent = scene.agent(cls.node, "e", cls.service.port)
+        super().set_scene(scene)
         for _ in range(3):
             fetch(cls.node.proxy, "/bytes?n=1000000")
             fetch(cls.node.proxy, "/echo", "POST", body=pattern(0, 1_000_000))

@@ -9,7 +9,7 @@ import asyncio
 import httpx
 from httpx_sse import aconnect_sse, connect_sse
 
-from tests.system.case import Node, Scene, SharedSceneTestCase
+from tests.system.case import OneOfEachTestCase
 from tests.system.processes import eventually
 from tests.system.services import HTTPService
 
@@ -19,22 +19,10 @@ _HEADERS = {"x-pico-endpoint": "e"}
 READERS = 50
 
 
-class EventTests(SharedSceneTestCase):
+class EventTests(OneOfEachTestCase):
     """
     One node, one agent, one service.
     """
-
-    node: Node
-    service: HTTPService
-
-    @classmethod
-    def set_scene(cls, scene: Scene) -> None:
-        """
-        Connect the service.
-        """
-        cls.service = scene.run(HTTPService("s"))
-        cls.node = scene.node()
-        scene.agent(cls.node, "e", cls.service.port)
 
     @property
     def base(self) -> str:

@@ -9,29 +9,17 @@ import http.client
 import json
 from typing import cast
 
-from tests.system.case import Node, Scene, SharedSceneTestCase
+from tests.system.case import Node, OneOfEachTestCase, Scene, SharedSceneTestCase
 from tests.system.http_client import Client, Response, request_bytes
 from tests.system.pattern import PatternCheck, pattern
 from tests.system.processes import eventually
 from tests.system.services import HTTPService
 
 
-class StreamingTests(SharedSceneTestCase):
+class StreamingTests(OneOfEachTestCase):
     """
     One node, one agent, one service.
     """
-
-    node: Node
-    service: HTTPService
-
-    @classmethod
-    def set_scene(cls, scene: Scene) -> None:
-        """
-        Connect the service.
-        """
-        cls.service = scene.run(HTTPService("s"))
-        cls.node = scene.node()
-        scene.agent(cls.node, "e", cls.service.port)
 
     def test_events(self) -> None:
         """

@@ -11,11 +11,11 @@ from websockets.asyncio.client import connect as connect_asyncio
 from websockets.exceptions import ConnectionClosedOK
 from websockets.sync.client import connect
 
-from tests.system.case import Node, Scene, SharedSceneTestCase
+from tests.system.case import Node, OneOfEachTestCase, Scene, SharedSceneTestCase
 from tests.system.http_client import Client, request_bytes
 from tests.system.pattern import PatternCheck, pattern
-from tests.system.processes import MIB, MemorySampler, Program, eventually
-from tests.system.services import HTTPService, WebSocketEcho
+from tests.system.processes import MIB, MemorySampler, eventually
+from tests.system.services import WebSocketEcho
 
 
 class WebSocketTests(SharedSceneTestCase):
@@ -110,23 +110,10 @@ class WebSocketTests(SharedSceneTestCase):
             self.assertRaises(ConnectionClosedOK, connection.recv, timeout=60)
 
 
-class UpgradeTests(SharedSceneTestCase):
+class UpgradeTests(OneOfEachTestCase):
     """
     A protocol of our own behind ``Upgrade``.
     """
-
-    node: Node
-    service: HTTPService
-    agent: Program
-
-    @classmethod
-    def set_scene(cls, scene: Scene) -> None:
-        """
-        Connect the service.
-        """
-        cls.service = scene.run(HTTPService("s"))
-        cls.node = scene.node()
-        cls.agent = scene.agent(cls.node, "e", cls.service.port)
 
     def test_bytes_and_half_close(self) -> None:
         """
