@@ -1,12 +1,12 @@
 # The jobs of .ci/run: `together` side by side, then `alone` one after the other. `make -f .ci/jobs.mk ci/lint` runs one.
 include Makefile
 
+ALL := lint types test docs simulation $(SYSTEM_JOBS) compiled $(COMPILED_JOBS)
 # What takes longest comes first, so that it does not go on alone at the end.
-FIRST := compiled $(addprefix system-test_,manual rolling every_command sharing) types
-REST := $(filter-out $(FIRST),$(COMPILED_JOBS) $(SYSTEM_JOBS) simulation docs lint)
+LONG := compiled $(addprefix system-test_,manual rolling every_command cluster daemon sharing) test
 
 .PHONY: together alone
-together: $(addprefix ci/,$(FIRST) $(REST))
+together: $(addprefix ci/,$(LONG) $(filter-out $(LONG),$(ALL)))
 alone: $(addprefix ci/,$(SYSTEM_ALONE))
 
 # A target has no prerequisites in common with others but those that .ci/run has made, or that stand here.
