@@ -77,4 +77,7 @@ def main(name: str, command: Sequence[str], environment: Mapping[str, str]) -> i
 if __name__ == "__main__":
     # make tells of the end of a run in this way.
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
-    sys.exit(main(sys.argv[1], sys.argv[2:], os.environ))
+    try:
+        sys.exit(main(sys.argv[1], sys.argv[2:], os.environ))
+    except KeyboardInterrupt:
+        sys.exit(f"== {sys.argv[1]} interrupted")

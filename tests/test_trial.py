@@ -4,11 +4,14 @@ Test :mod:`tests.trial`.
 
 from __future__ import annotations
 
+import signal
+
 from twisted.python.usage import UsageError
 from twisted.trial.reporter import TestResult
+from twisted.trial.runner import TestSuite
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.trial import Options, lacking
+from tests.trial import Options, lacking, stopping
 
 
 class _Example(SynchronousTestCase):
@@ -58,6 +61,31 @@ class LackingTests(SynchronousTestCase):
         A module without tests has not passed.
         """
         self.assertEqual(lacking(_result(), no_skips=False), "there is no test in what was named")
+
+
+class StoppingTests(SynchronousTestCase):
+    """
+    Interrupts.
+    """
+
+    def test_interrupted(self) -> None:
+        """
+        The test that runs fails, and no other one begins.
+        """
+        result = TestResult()
+        interrupted = stopping(result)
+
+        class Interrupted(SynchronousTestCase):
+            def test_1(self) -> None:
+                interrupted(signal.SIGINT, None)
+
+            def test_2(self) -> None:
+                """
+                Not to be run.
+                """
+
+        TestSuite([Interrupted("test_1"), Interrupted("test_2")]).run(result)
+        self.assertEqual((result.testsRun, len(result.errors)), (1, 1))
 
 
 class OptionsTests(SynchronousTestCase):

@@ -7,8 +7,9 @@ machine that has all that tests need, that would hide what is not tested any mor
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from twisted.python.usage import UsageError
@@ -37,6 +38,19 @@ def lacking(result: TestResult, no_skips: bool) -> str:
     return ""
 
 
+def stopping(result: TestResult) -> Callable[[int, object], None]:
+    """
+    What is to be done when the run is interrupted: the test that runs fails, and cleans up. By itself Trial would then
+    go on with the next one.
+    """
+
+    def interrupted(number: int, frame: object) -> None:
+        result.stop()
+        raise KeyboardInterrupt
+
+    return interrupted
+
+
 def main(arguments: Sequence[str]) -> int:
     """
     Run tests.
@@ -49,6 +63,15 @@ def main(arguments: Sequence[str]) -> int:
     except UsageError as error:
         print(f"tests.trial: {error}", file=sys.stderr)
         return 2
+    make_reporter = options["reporter"]
+
+    def make_stoppable(*arguments: object) -> object:
+        reporter = make_reporter(*arguments)
+        signal.signal(signal.SIGINT, stopping(reporter))
+        return reporter
+
+    if not options["jobs"]:  # else a reactor runs, and stops when it is interrupted
+        options["reporter"] = make_stoppable
     result = trial._makeRunner(options).run(trial._getSuite(options))
     if not result.wasSuccessful():
         return 1
