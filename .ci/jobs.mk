@@ -3,7 +3,7 @@ include Makefile
 
 ALL := lint types test docs simulation $(SYSTEM_JOBS) compiled $(COMPILED_JOBS)
 # What takes longest comes first, so that it does not go on alone at the end.
-LONG := compiled $(addprefix system-test_,manual rolling every_command cluster daemon sharing) test
+LONG := compiled $(addprefix system-test_,manual rolling scaling every_command cluster daemon sharing) test
 
 .PHONY: together alone
 together: $(addprefix ci/,$(LONG) $(filter-out $(LONG),$(ALL)))
