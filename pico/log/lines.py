@@ -127,7 +127,7 @@ class JSONForm:
 
 class _Stamps:
     """
-    Moments as text; the second that was asked for last is not worked out again.
+    Moments as text; the second, and the millisecond, that was asked for last is not worked out again.
     """
 
     def __init__(self, form: str, split: Callable[[float], time.struct_time], suffix: str) -> None:
@@ -138,14 +138,21 @@ class _Stamps:
         self._split = split
         self._suffix = suffix
         self._second = -1
+        self._millisecond = -1
         self._text = ""
+        self._stamp = ""
 
     def stamp(self, moment: float) -> str:
         second = int(moment)
+        millisecond = int((moment - second) * 1000)
         if second != self._second:
             self._second = second
             self._text = time.strftime(self._form, self._split(second))
-        return f"{self._text}.{int((moment - second) * 1000):03d}{self._suffix}"
+        elif millisecond == self._millisecond:
+            return self._stamp
+        self._millisecond = millisecond
+        self._stamp = f"{self._text}.{millisecond:03d}{self._suffix}"
+        return self._stamp
 
 
 def message_of(event: LogEvent) -> str:

@@ -124,6 +124,16 @@ class TextTests(SynchronousTestCase):
         ):
             self.assertEqual(self.form.line(event("said {n}", n=2), level, subsystem), f"{self.when} {expected}")
 
+    def test_moments(self) -> None:
+        """
+        Each line has its own time, whatever that of the line before was.
+        """
+        said = event("x")
+        for seconds, milliseconds in ((0, 456), (0, 456), (0, 457), (1, 457), (1, 456), (0, 456)):
+            said["log_time"] = int(MOMENT) + seconds + milliseconds / 1000 + 0.0001
+            expected = time.strftime("%H:%M:%S", time.localtime(int(MOMENT) + seconds)) + f".{milliseconds}"
+            self.assertEqual(self.form.line(said, "info", "proxy").split()[1], expected)
+
     def test_color(self) -> None:
         """
         Levels are coloured on a terminal; info is not.

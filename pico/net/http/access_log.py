@@ -23,6 +23,7 @@ from pico.log.redaction import Names, Redaction
 from pico.log.text import COMPLETE, request_text
 from pico.net.http.exchange import Exchange
 from pico.wire.http1.headers import Header
+from pico.wire.value import Value
 
 #: Characters of a path and of a header's value that are written, of a method, and header lines of one message.
 MAX_PATH: Final = 2048
@@ -75,17 +76,20 @@ class AccessLogSettings:
     response_headers: HeaderChoice = attrs.Factory(HeaderChoice)
 
 
-@attrs.define(eq=False)
-class Parties:
+class Parties(Value):
     """
     Who took part in an exchange; see :class:`pico.log.records.AccessRecord`.
     """
 
-    client: str
-    endpoint: str = ""
-    tunnel: str = ""
-    service: str = ""
-    node: str = ""
+    __match_args__ = ("client", "endpoint", "tunnel", "service", "node")
+    __slots__ = __match_args__
+
+    def __init__(self, client: str, endpoint: str = "", tunnel: str = "", service: str = "", node: str = "") -> None:
+        self.client = client
+        self.endpoint = endpoint
+        self.tunnel = tunnel
+        self.service = service
+        self.node = node
 
 
 class AccessLog:
@@ -150,8 +154,9 @@ class AccessLog:
                 "status": status,
                 "reason": reason,
             }
-            told = attrs.asdict(parties, filter=lambda _, value: bool(value))
-            self._publish({**event, "client": "-", **told})
+            told = {name: getattr(parties, name) for name in Parties.__match_args__}
+            event.update({name: value for name, value in told.items() if value})
+            self._publish({"client": "-", **event})
 
     def record(self, exchange: Exchange, now: float, parties: Parties) -> AccessRecord:
         """
