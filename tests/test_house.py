@@ -4,8 +4,11 @@ What must be true of the tree as a whole.
 
 from __future__ import annotations
 
+import os
 import pkgutil
 import re
+import subprocess
+from collections import Counter
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -50,6 +53,18 @@ class TreeTests(SynchronousTestCase):
         A package file beside the plugin would break Twisted where Pico is installed.
         """
         self.assertEqual(list((ROOT / "twisted").rglob("__init__.py")), [])
+
+    def test_jobs(self) -> None:
+        """
+        CI runs every kind of test once, and every module of the system tests.
+        """
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+        command = ["make", "--file=.ci/jobs.mk", "--no-print-directory", "--dry-run", "together", "alone"]
+        printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+        jobs = Counter(re.findall(r"-m tests\.job (\S+)", printed))
+        modules = {f"system-{path.stem}" for path in (ROOT / "tests" / "system").glob("test_*.py")}
+        expected = modules | {"lint", "types", "test", "docs", "simulation", "compiled", "compiled-units"}
+        self.assertEqual({job: jobs[job] for job in expected}, dict.fromkeys(expected, 1))
 
     def test_version(self) -> None:
         """

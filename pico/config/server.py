@@ -69,7 +69,9 @@ class Proxy(msgspec.Struct, frozen=True, kw_only=True):
             "How long requests wait for an endpoint after it has lost its last upstream; 0 for no wait.",
         ),
     ] = 1.0
-    max_waiting: Annotated[int, Setting(Kind.COUNT, "Requests that wait so at a time; more get 502 at once.")] = 1024
+    max_waiting: Annotated[
+        int, Setting(Kind.COUNT, "Requests that wait for a lost upstream at a time; more get 502 at once.")
+    ] = 1024
     trusted_proxies: Annotated[
         tuple[str, ...],
         Setting(Kind.NETWORKS, "Addresses and networks of proxies in front, whose X-Forwarded-* is believed."),

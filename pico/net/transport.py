@@ -115,18 +115,7 @@ class DirectConnection(tcp.Connection):
         """
         Send what the socket takes now and queue the rest.
         """
-        # As in _must_queue: one call fewer.
-        if (
-            not data
-            or self._tempDataLen
-            or self.dataBuffer
-            or not self.connected
-            or self.disconnecting
-            or self._writeDisconnecting
-            or self._aborting
-            or self.TLS
-            or (self.producer is not None and not self.streamingProducer)
-        ):
+        if not data or self._must_queue():
             tcp.Connection.write(self, data)
             return
         if not isinstance(data, bytes):

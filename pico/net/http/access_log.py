@@ -153,10 +153,11 @@ class AccessLog:
                 "log_format": f"- - {{status}} {who} ({{reason}})",
                 "status": status,
                 "reason": reason,
+                "client": "-",
             }
             told = {name: getattr(parties, name) for name in Parties.__match_args__}
             event.update({name: value for name, value in told.items() if value})
-            self._publish({"client": "-", **event})
+            self._publish(event)
 
     def record(self, exchange: Exchange, now: float, parties: Parties) -> AccessRecord:
         """
